@@ -1,0 +1,144 @@
+"""The contract between madbench and a model: one small class.
+
+    import madbench
+
+    @madbench.register_model("coin")
+    class Coin(madbench.ModelAdapter):
+        def predict(self, split):
+            return np.random.default_rng(self.context.seed).random((len(split), split.n_choices))
+
+This module imports no torch: an adapter decides for itself what it needs.
+"""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from madbench.registry import ADAPTERS
+from madbench.tasks.contract import Split, TaskInfo
+
+NEEDS = frozenset({"image", "regions", "text"})
+
+
+@dataclass(frozen=True)
+class Account:
+    """What a fit cost and used; goes into the record and the tables.
+
+    parameters: `total` (with training-only heads), `trainable`, `inference`; empty for models without any.
+    updates: optimiser updates; examples_seen: labelled examples passed, repeats counted (a vcr leg is one example);
+    sequences_seen: forward sequences in training (4 per vcr example, unlabelled ones included).
+    teacher_s: seconds spent on teachers. teacher_labels: labelled in-task examples the teachers saw.
+    weights: name -> sha256 of the initial weights used. notes: short marks for tables, e.g. `from scratch`.
+    """
+
+    parameters: Mapping[str, int] = field(default_factory=dict)
+    updates: int = 0
+    examples_seen: int = 0
+    sequences_seen: int = 0
+    teacher_s: float = 0.0
+    teacher_labels: int = 0
+    unlabelled: int = 0
+    weights: Mapping[str, str] = field(default_factory=dict)
+    notes: tuple[str, ...] = ()
+
+
+@dataclass
+class Context:
+    """What an adapter is given besides the data.
+
+    device: `cpu` or `cuda`. seed: of this cell. cache_dir: a folder shared between runs, for content-keyed caches.
+    max_examples: the protocol's budget in examples seen (more would be the open division). eval_points: how many
+    times `evaluate` should be called, evenly spaced, the last at the end. eval_batch and progress are conveniences.
+    unlabelled: gives the unlabelled rest of the training pool as a Split, for specs that declare `unlabelled: true`.
+    """
+
+    device: str
+    seed: int
+    cache_dir: Path
+    logger: logging.Logger
+    max_examples: int
+    eval_points: int
+    train_fraction: float = 1.0
+    _evaluate: Callable[[int], Mapping[str, float]] | None = None
+    _save: Callable[[Any], None] | None = None
+    _load: Callable[[], Any] | None = None
+    _unlabelled: Callable[[], Split] | None = None
+    _progress: Callable[[int, int, str], None] | None = None
+
+    def evaluate(self, step: int) -> Mapping[str, float]:
+        """Predict every condition now and store the metrics; returns the select metrics only (empty without select)."""
+        return {} if self._evaluate is None else self._evaluate(step)
+
+    def save(self, state: Any) -> None:
+        """Keep a state for resume: a dict of tensors, numbers, strings and nested dicts or lists of these."""
+        if self._save is not None:
+            self._save(state)
+
+    def load(self) -> Any:
+        """The state saved last by an interrupted run of the same training, or None."""
+        return None if self._load is None else self._load()
+
+    def unlabelled(self) -> Split:
+        """The rest of the pool without labels. Raises RuntimeError when the spec does not declare `unlabelled: true`."""
+        if self._unlabelled is None:
+            raise RuntimeError("this model spec does not declare `unlabelled: true`, so the rest of the pool is withheld")
+        return self._unlabelled()
+
+    def progress(self, done: int, total: int, what: str = "") -> None:
+        """Tell how far the fit is. Never receives report metrics."""
+        if self._progress is not None:
+            self._progress(done, total, what)
+
+
+class ModelAdapter:
+    """Fits and predicts. Subclass it and register it with `@madbench.register_model("name")`.
+
+    needs: out of {"image", "regions", "text"}; the plan checks it against the source before anything starts.
+    tasks: names of the tasks it can do, None for all.
+    uses_select: False for models without model selection; they are fitted on train + select.
+    options: a pydantic class that checks the spec's `options`, or None to take any mapping.
+    """
+
+    needs: frozenset[str] = frozenset()
+    tasks: tuple[str, ...] | None = None
+    uses_select: bool = True
+    options: type | None = None
+
+    def __init__(self, spec, task: TaskInfo, context: Context):
+        """spec: the resolved `madbench.models.spec.ModelSpec`; `spec.options` holds this task's hyperparameters."""
+        self.spec = spec
+        self.task = task
+        self.context = context
+
+    def fit(self, train: Split, select: Split | None) -> None:
+        """Learn from labelled examples. Optional: a zero-shot model leaves it out."""
+
+    def predict(self, split: Split) -> np.ndarray | list[str]:
+        """Scores `[len(split), split.n_choices]` in the order of the split, or (vqa) a list of answer strings."""
+        raise NotImplementedError(f"{type(self).__name__} must define predict(split)")
+
+    def restore(self, state: Any) -> bool:
+        """Take a kept checkpoint (a state given to `context.save`) instead of fitting. False: cannot, fit again."""
+        return False
+
+    def account(self) -> Account:
+        """What the fit cost; asked once after it."""
+        return Account()
+
+
+def register_model(name: str) -> Callable[[type], type]:
+    """Class decorator: make an adapter known under a name. Raises UsageError when the name is taken."""
+
+    def add(adapter: type) -> type:
+        import inspect
+
+        ADAPTERS.register(name, adapter, origin=inspect.getsourcefile(adapter) or adapter.__module__)
+        return adapter
+
+    return add
