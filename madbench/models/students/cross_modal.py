@@ -1,0 +1,157 @@
+"""The one-stream cross-modal student: text tokens and image patches through one transformer encoder.
+
+Shaped like UNITER (text and image positions summed from content, place and segment, joint self-attention, [CLS] as
+summary) with raw pixel patches instead of detector regions, small enough for a laptop. `torch.nn.TransformerEncoder`
+does the attention.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import torch
+from torch import nn
+
+from madbench.models.students.encoding import SEGMENTS, Batch
+from madbench.models.students.tokens import PAD
+
+
+@dataclass
+class States:
+    """What a student offers to heads and objectives. S sequences, T text tokens, P patches, W width.
+
+    cls: [S, W] summary. text: [S, T, W]; text_padding: bool [S, T]. image: [S, P, W] or None without an image.
+    """
+
+    cls: torch.Tensor
+    text: torch.Tensor
+    text_padding: torch.Tensor
+    image: torch.Tensor | None
+
+    def named(self, name: str) -> torch.Tensor:
+        """[S, W]: `cls`, the mean over `text` tokens, or the mean over `image` patches."""
+        if name == "cls":
+            return self.cls
+        if name == "text":
+            keep = (~self.text_padding).unsqueeze(-1).to(self.text.dtype)
+            return (self.text * keep).sum(1) / keep.sum(1).clamp(min=1)
+        if self.image is None:
+            raise ValueError("this student has no image states: its inputs leave the image out")
+        return self.image.mean(1)
+
+
+class CrossModalStudent(nn.Module):
+    """Text and image in, `States` out. `patches` is 0 for a text-only student."""
+
+    def __init__(
+        self,
+        *,
+        vocabulary: int,
+        width: int,
+        layers: int,
+        heads: int,
+        max_tokens: int,
+        image_size: int,
+        patch_size: int,
+        dropout: float,
+        sees_image: bool = True,
+    ):
+        super().__init__()
+        self.patch_size = patch_size
+        self.patches = (image_size // patch_size) ** 2 if sees_image else 0
+        self.tokens = nn.Embedding(vocabulary, width, padding_idx=PAD)
+        self.places = nn.Embedding(max_tokens, width)
+        self.segments = nn.Embedding(SEGMENTS, width)
+        self.text_norm = nn.LayerNorm(width)
+        if sees_image:
+            pixels = 3 * patch_size**2
+            # Two layers: one linear map of 768 pixels cannot tell a moved shape from another shape.
+            self.patch = nn.Sequential(nn.Linear(pixels, 2 * width), nn.GELU(), nn.Linear(2 * width, width))
+            self.patch_places = nn.Embedding(self.patches, width)
+            self.image_norm = nn.LayerNorm(width)
+        self.dropout = nn.Dropout(dropout)
+        layer = nn.TransformerEncoderLayer(
+            width, heads, 4 * width, dropout, activation="gelu", batch_first=True, norm_first=True
+        )
+        self.encoder = nn.TransformerEncoder(layer, layers, norm=nn.LayerNorm(width), enable_nested_tensor=False)
+        self.apply(_initialise)
+
+    def forward(self, batch: Batch) -> States:
+        length = batch.ids.shape[1]
+        text = self.tokens(batch.ids) + self.segments(batch.segments) + self.places.weight[:length]
+        hidden, padding = self.dropout(self.text_norm(text)), batch.padding
+        if self.patches:
+            image = self.embed_image(batch.pixels)
+            image = image.repeat_interleave(len(batch.ids) // len(image), 0)  # [S, P, W]: candidates share the image
+            hidden = torch.cat([hidden, self.dropout(image)], 1)
+            padding = torch.cat([padding, padding.new_zeros(len(padding), self.patches)], 1)
+        hidden = self.encoder(hidden, src_key_padding_mask=padding)
+        return States(
+            cls=hidden[:, 0],
+            text=hidden[:, :length],
+            text_padding=batch.padding,
+            image=hidden[:, length:] if self.patches else None,
+        )
+
+    def embed_image(self, pixels: torch.Tensor) -> torch.Tensor:
+        """[B, size, size, 3] in 0..1 to [B, P, W], patches row by row."""
+        batch, size, size_patch = len(pixels), pixels.shape[1], self.patch_size
+        grid = size // size_patch
+        cut = (pixels - 0.5).view(batch, grid, size_patch, grid, size_patch, 3).transpose(2, 3)
+        content = self.patch(cut.reshape(batch, grid * grid, -1) * 2)
+        return self.image_norm(content + self.patch_places.weight + self.segments.weight[1])
+
+
+class ChoiceHead(nn.Module):
+    """One score per sequence; a multiple-choice example's candidates compete."""
+
+    def __init__(self, width: int):
+        super().__init__()
+        self.layers = nn.Sequential(nn.Linear(width, width), nn.GELU(), nn.Linear(width, 1))
+        self.apply(_initialise)
+
+    def forward(self, cls: torch.Tensor, choices: int) -> torch.Tensor:
+        return self.layers(cls).view(-1, choices)  # [B, C]
+
+
+class LabelHead(nn.Module):
+    """One score per label from the summary state; the bias starts at the log prior where one is given."""
+
+    def __init__(self, width: int, labels: int, log_prior: torch.Tensor | None = None):
+        super().__init__()
+        self.layers = nn.Sequential(nn.Linear(width, 2 * width), nn.GELU(), nn.Linear(2 * width, labels))
+        self.apply(_initialise)
+        if log_prior is not None:
+            with torch.no_grad():
+                self.layers[-1].bias.copy_(log_prior)
+
+    def forward(self, cls: torch.Tensor, choices: int = 1) -> torch.Tensor:
+        return self.layers(cls)  # [B, labels]
+
+
+def _initialise(module: nn.Module) -> None:
+    if isinstance(module, (nn.Linear, nn.Embedding)):
+        nn.init.normal_(module.weight, std=0.02)
+        if isinstance(module, nn.Linear):
+            nn.init.zeros_(module.bias)
+        elif module.padding_idx is not None:
+            with torch.no_grad():
+                module.weight[module.padding_idx].zero_()
+
+
+def task_loss(logits: torch.Tensor, batch: Batch) -> torch.Tensor:
+    """Cross-entropy per example, [B]. vqa: against the soft scores divided by their sum (0 when none is known)."""
+    if batch.soft is None:
+        return nn.functional.cross_entropy(logits, batch.targets, reduction="none")
+    total = batch.soft.sum(1)
+    wanted = batch.soft / total.clamp(min=1e-6).unsqueeze(1)
+    loss = -(wanted * logits.log_softmax(1)).sum(1)
+    return loss * (total > 0)
+
+
+def right_probability(logits: torch.Tensor, batch: Batch) -> torch.Tensor:
+    """Probability on the right answer, [B]; vqa: the expected soft score, sum of softmax times score (our reading)."""
+    probability = logits.softmax(1)
+    if batch.soft is None:
+        return probability.gather(1, batch.targets.unsqueeze(1)).squeeze(1)
+    return (probability * batch.soft).sum(1)
