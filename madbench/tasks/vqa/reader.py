@@ -1,0 +1,272 @@
+"""VQA v2 in its official files: questions and annotations, joined by `question_id`.
+
+    v2_OpenEnded_mscoco_{train2014,val2014,test2015,test-dev2015}_questions.json
+    v2_mscoco_{train2014,val2014}_annotations.json
+    {train2014,val2014,test2015}/COCO_<folder>_<12 digits>.jpg
+
+The json files lie in the root, or in `questions/` and `annotations/` below it; the image folders in the root or in
+`images/`. A root without image folders is fine: its rows have no image.
+"""
+
+from __future__ import annotations
+
+import json
+import logging
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from sys import intern
+from typing import Any, NoReturn
+
+from madbench.errors import DataMalformed, DataMissing
+from madbench.tasks.contract import Layout
+from madbench.tasks.reading import field, read_json
+from madbench.tasks.vqa.rows import VqaRow
+
+_LOG = logging.getLogger(__name__)
+ANSWERS = 10
+ANSWER_TYPES = ("yes/no", "number", "other")
+
+
+@dataclass(frozen=True)
+class _SplitNames:
+    """How the official files call a split."""
+
+    subset: str
+    images: str
+    annotated: bool
+
+    def files(self) -> tuple[str, ...]:
+        questions = f"v2_OpenEnded_mscoco_{self.subset}_questions.json"
+        return (questions, f"v2_mscoco_{self.subset}_annotations.json") if self.annotated else (questions,)
+
+
+SPLITS: Mapping[str, _SplitNames] = {
+    "train": _SplitNames("train2014", "train2014", True),
+    "val": _SplitNames("val2014", "val2014", True),
+    "test": _SplitNames("test2015", "test2015", False),
+    "test-dev": _SplitNames("test-dev2015", "test2015", False),
+}
+
+
+def locate(root: Path) -> Layout:
+    """The splits whose files lie below `root`.
+
+    Raises DataMissing when there is no such folder, no split at all, or a split with half of its files; it names every
+    file that is missing.
+    """
+    root = Path(root).absolute()
+    if not root.is_dir():
+        raise DataMissing("no such folder for vqa", fix="give the folder that holds the VQA v2 files", where=root)
+    files: dict[str, tuple[Path, ...]] = {}
+    absent: dict[str, list[str]] = {}
+    for split, names in SPLITS.items():
+        found = {name: _find(root, name) for name in names.files()}
+        missing = [name for name, path in found.items() if path is None]
+        if not missing:
+            files[split] = tuple(path for path in found.values() if path is not None)
+        else:
+            absent[split] = missing
+            if len(missing) < len(found):
+                raise _missing(root, f"the {split} split of vqa is incomplete", missing)
+    if not files:
+        raise _missing(root, "no VQA v2 files found", [name for names in absent.values() for name in names])
+    return Layout("vqa", root, files, {split: _image_folder(root, SPLITS[split].images) for split in SPLITS})
+
+
+def read(layout: Layout, split: str) -> list[VqaRow]:
+    """All questions of a split, checked; in the order of the annotation file, or of the question file without one.
+
+    Raises DataMissing when the source lacks the split; DataMalformed with file:line and the field for: a missing or
+    mistyped field, a repeated question_id, ids that only one of the two files has, two image_ids for one question, not
+    exactly ten answers with ids 1 to 10, an unknown answer_type.
+    """
+    if split not in layout.files:
+        names = SPLITS[split].files() if split in SPLITS else (f"a split named {split}",)
+        raise _missing(layout.root, f"the source has no {split} split of vqa", names)
+    images = _Images(layout.images.get(split), SPLITS[split].images)
+    questions = _questions(layout.files[split][0])
+    if len(layout.files[split]) == 1:
+        rows = [
+            VqaRow(str(number), str(image), images.path(image), question=text)
+            for number, (image, text, _) in questions.items()
+        ]
+    else:
+        rows = _annotated(questions, *layout.files[split], images)
+    # True of the official files only; other sets in this layout number their questions freely.
+    odd = sum(image * 1000 > number for number, (image, _, _) in questions.items())
+    if odd:
+        _LOG.warning("%s: %d question_ids are not image_id * 1000 + k", layout.files[split][0].name, odd)
+    return rows
+
+
+# --------------------------------------------------------------------------- the two files
+
+
+def _questions(path: Path) -> dict[int, tuple[int, str, int]]:
+    """question_id -> (image_id, question, index in the file), in file order."""
+    questions: dict[int, tuple[int, str, int]] = {}
+    for index, record in enumerate(_elements(path, "questions")):
+        try:
+            number, image, text = record["question_id"], record["image_id"], record["question"]
+        except (KeyError, TypeError):
+            number = image = text = None
+        if type(number) is not int or type(image) is not int or type(text) is not str or image < 0:
+            _explain(path, "questions", index, {"question_id": int, "image_id": int, "question": str})
+        if number in questions:
+            _refuse(path, "questions", index, f"question_id {number} occurs a second time", "remove one of the two")
+        questions[number] = (image, text, index)
+    return questions
+
+
+def _annotated(questions: dict, question_path: Path, path: Path, images: _Images) -> list[VqaRow]:
+    fields = {
+        "question_id": int,
+        "image_id": int,
+        "question_type": str,
+        "answer_type": str,
+        "multiple_choice_answer": str,
+        "answers": list,
+    }
+    kinds = tuple(fields.items())
+    rows: list[VqaRow] = []
+    seen: set[int] = set()
+    for index, record in enumerate(_elements(path, "annotations")):
+        if not isinstance(record, dict) or any(type(record.get(name)) is not kind for name, kind in kinds):
+            _explain(path, "annotations", index, fields)
+        number = record["question_id"]
+        if number in seen:
+            _refuse(path, "annotations", index, f"question_id {number} occurs a second time", "remove one of the two")
+        seen.add(number)
+        if number not in questions:
+            _refuse(
+                path,
+                "annotations",
+                index,
+                f"question_id {number} has no question in {question_path.name}",
+                "use questions and annotations of one release",
+            )
+        image, text, _ = questions[number]
+        if record["image_id"] != image:
+            what = f"image_id {record['image_id']} of question_id {number} is {image} in {question_path.name}"
+            _refuse(path, "annotations", index, what, "use questions and annotations of one release")
+        if record["answer_type"] not in ANSWER_TYPES:
+            what = f"field 'answer_type' is {record['answer_type']!r}, not one of {', '.join(ANSWER_TYPES)}"
+            _refuse(path, "annotations", index, what, "correct the value")
+        answer_type = intern(record["answer_type"])
+        rows.append(
+            VqaRow(
+                example_id=str(number),
+                image_id=str(image),
+                image_path=images.path(image),
+                stratum=answer_type,
+                question=text,
+                question_type=intern(record["question_type"]),
+                answer_type=answer_type,
+                answers=_answers(record["answers"], path, index),
+                multiple_choice_answer=intern(record["multiple_choice_answer"]),
+            )
+        )
+    if len(seen) < len(questions):
+        number, (_, _, index) = next(item for item in questions.items() if item[0] not in seen)
+        what = f"question_id {number} has no annotation in {path.name} ({len(questions) - len(seen)} such questions)"
+        _refuse(question_path, "questions", index, what, "use questions and annotations of one release")
+    return rows
+
+
+def _answers(given: list, path: Path, index: int) -> tuple[str, ...]:
+    """The raw answers in file order, from ten objects whose answer_ids are 1 to 10."""
+    try:
+        # Interned: 4.4 million answers of the train split are 200,000 distinct strings.
+        answers = tuple([intern(one["answer"]) for one in given])
+        ids = [one["answer_id"] for one in given]
+    except (KeyError, TypeError):
+        what = "an element of 'answers' lacks 'answer' (text) or 'answer_id'"
+        _refuse(path, "annotations", index, what, "check that this is an official annotation file")
+    if len(answers) != ANSWERS:
+        _refuse(path, "annotations", index, f"'answers' has {len(answers)} entries, not ten", "restore the file")
+    if ids != _IDS and (any(type(one) is not int for one in ids) or sorted(ids) != _IDS):
+        _refuse(path, "annotations", index, f"the answer_ids are {ids}, not 1 to 10", "restore the file")
+    return answers
+
+
+_IDS = list(range(1, ANSWERS + 1))
+
+
+# --------------------------------------------------------------------------- files and folders
+
+
+class _Images:
+    """COCO file names of one split; the number of an image is its only variable part, so no name can leave the folder."""
+
+    def __init__(self, folder: Path | None, name: str):
+        self._pattern = None if folder is None else f"{folder}/COCO_{name}_%012d.jpg"
+        self._paths: dict[int, Path] = {}
+
+    def path(self, image: int) -> Path | None:
+        if self._pattern is None:
+            return None
+        if image not in self._paths:
+            self._paths[image] = Path(self._pattern % image)
+        return self._paths[image]
+
+
+def _find(root: Path, name: str) -> Path | None:
+    folders = (root, root / "questions", root / "annotations")
+    return next((folder / name for folder in folders if (folder / name).is_file()), None)
+
+
+def _image_folder(root: Path, name: str) -> Path | None:
+    return next((folder for folder in (root / name, root / "images" / name) if folder.is_dir()), None)
+
+
+def _missing(root: Path, what: str, names) -> DataMissing:
+    return DataMissing(
+        f"{what}; not there: {', '.join(names)}", fix="unpack the official files into this folder", where=root
+    )
+
+
+def _elements(path: Path, key: str) -> list:
+    content = read_json(path)
+    if not isinstance(content, dict):
+        raise DataMalformed(
+            f"the file is not an object with '{key}'", fix="use the official VQA v2 files", where=f"{path}:1"
+        )
+    return field(content, key, list, path, 1)
+
+
+# --------------------------------------------------------------------------- saying what is wrong
+
+
+def _explain(path: Path, key: str, index: int, fields: Mapping[str, type]) -> NoReturn:
+    """Raise for an element that is known to be bad: which field, and on which line."""
+    record = read_json(path)[key][index]
+    line = _line_of(path, key, index)
+    if not isinstance(record, dict):
+        raise DataMalformed(f"{key}[{index}] is not an object", fix="restore the file", where=f"{path}:{line}")
+    for name, kind in fields.items():
+        field(record, name, kind, path, line)
+    _refuse(path, key, index, "field 'image_id' is negative", "restore the file")
+
+
+def _refuse(path: Path, key: str, index: int, what: str, fix: str) -> NoReturn:
+    raise DataMalformed(f"{key}[{index}]: {what}", fix=fix, where=f"{path}:{_line_of(path, key, index)}")
+
+
+def _line_of(path: Path, key: str, index: int) -> int:
+    """The line on which element `index` of the list under `key` begins; the file is known to be valid JSON.
+
+    Only asked once something is wrong: the official files are one line, but people re-indent them to look inside.
+    """
+    text = path.read_bytes().decode("utf-8-sig")
+    decoder: Any = json.JSONDecoder()
+    start = re.search(rf'"{key}"\s*:\s*\[', text)
+    if start is None:
+        return 1
+    position = start.end()
+    for step in range(index + 1):
+        position = re.compile(r"[\s,]*").match(text, position).end()  # type: ignore[union-attr]
+        if step < index:
+            _, position = decoder.raw_decode(text, position)
+    return text.count("\n", 0, position) + 1

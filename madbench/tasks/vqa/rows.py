@@ -1,0 +1,23 @@
+"""One question of VQA v2 with its ten answers, on the task side."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from madbench.tasks.contract import Row
+
+
+@dataclass(frozen=True)
+class VqaRow(Row):
+    """A question; the fields below `question` are empty where a split has no annotations (test, test-dev).
+
+    question_type: the question's official prefix class. answer_type: `yes/no`, `number` or `other`; follows from the
+    answers, so no model sees it. answers: the ten annotators', raw, in file order. multiple_choice_answer: the most
+    common of them as the data set states it.
+    """
+
+    question: str = ""
+    question_type: str | None = None
+    answer_type: str | None = None
+    answers: tuple[str, ...] = ()
+    multiple_choice_answer: str | None = None

@@ -1,0 +1,108 @@
+"""VQA v2: an image and a question, answered in free text; ten annotators decide what it is worth."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Mapping, Sequence
+from functools import partial
+from pathlib import Path
+from typing import ClassVar
+
+from madbench.errors import DataMalformed
+from madbench.tasks.contract import (
+    AnswerSpace,
+    Example,
+    Layout,
+    LazyImage,
+    LegPredictions,
+    Scores,
+    Shift,
+    Tags,
+    Task,
+    opaque_id,
+)
+from madbench.tasks.reading import open_image, safe_path
+from madbench.tasks.vqa import reader, shifts, vocabulary
+from madbench.tasks.vqa.rows import VqaRow
+from madbench.tasks.vqa.score import DEFAULT_VERSION, score_answers
+
+
+class Vqa(Task):
+    """One leg. The answer space is open: a model may choose a label or answer with any string."""
+
+    name = "vqa"
+    legs = ("main",)
+    primary = "vqa_accuracy"
+    splits = ("train", "val", "test", "test-dev")
+    text_parts = ("question",)
+    multiple_choice = False
+    input_convention = "image+question"
+    official_rows: ClassVar[Mapping[str, int]] = {
+        "train": 443757,
+        "val": 214354,
+        "test": 447793,
+        "test-dev": 107394,
+    }
+    metric_versions: ClassVar[Mapping[str, str]] = {"vqa_accuracy": DEFAULT_VERSION, "vqa_accuracy_simple": "1"}
+    unit_label = "image"
+
+    def locate(self, root: Path) -> Layout:
+        return reader.locate(root)
+
+    def read(self, layout: Layout, split: str) -> list[VqaRow]:
+        return reader.read(layout, split)
+
+    def answer_space(self, train: Sequence[VqaRow], fraction: float) -> AnswerSpace:
+        """The vocabulary of these training rows. Its ceiling is `vocabulary.oracle_ceiling` on rows of choice."""
+        return AnswerSpace(vocabulary.vocabulary(train, fraction), open=True)
+
+    def examples(
+        self, rows: Sequence[VqaRow], *, leg: str, condition: str, space: AnswerSpace, rendering: str, labelled: bool
+    ) -> list[Example]:
+        """The question and its type; nothing that follows from the answers."""
+        index = {label: place for place, label in enumerate(space.labels)}
+        images: dict[Path, LazyImage] = {}
+        tags: dict[str | None, Tags] = {}
+        examples = []
+        for row in rows:
+            if row.question_type not in tags:
+                tags[row.question_type] = Tags(question_type=row.question_type)
+            examples.append(
+                Example(
+                    id=opaque_id(self.name, condition, leg, row.example_id),
+                    leg=leg,
+                    image=_image(row.image_path, images),
+                    text={"question": row.question},
+                    tags=tags[row.question_type],
+                    target=vocabulary.soft_target(row, index) if labelled else None,
+                )
+            )
+        return examples
+
+    def shifts(self) -> Mapping[str, Shift]:
+        return shifts.SHIFTS
+
+    def score(
+        self, rows: Sequence[VqaRow], predictions: Mapping[str, LegPredictions], versions: Mapping[str, str]
+    ) -> Scores:
+        """versions: may set `vqa_accuracy` to 2021 (default) or 2016."""
+        if set(predictions) != set(self.legs):
+            raise DataMalformed(f"vqa has the leg main, not {sorted(predictions)}", fix="give predictions for main")
+        return score_answers(rows, predictions["main"].labels, versions.get("vqa_accuracy", DEFAULT_VERSION))
+
+
+def _image(path: Path | None, known: dict[Path, LazyImage]) -> LazyImage | None:
+    """One LazyImage for all questions of an image."""
+    if path is None:
+        return None
+    if path not in known:
+        key = hashlib.sha256(f"vqa|{path.name}".encode()).hexdigest()[:16]
+        known[path] = LazyImage(key, partial(_open, path))
+    return known[path]
+
+
+def _open(path: Path):
+    return open_image(safe_path(path.parent, path.name))
+
+
+TASK = Vqa()
