@@ -122,10 +122,10 @@ class Protocol(Strict):
     schema_: Literal[1] = Field(alias="schema")
     name: str
     version: int = Field(ge=1)
-    summary: str
+    summary: str = ""
     tasks: list[TaskName] = Field(min_length=1)
     subset: Subset
-    select: dict[TaskName, Select | None]
+    select: dict[TaskName, Select | None] = {}
     selection: Literal["last", "id-val"]
     draws: list[Annotated[int, Field(ge=0)]] = Field(min_length=1)
     seeds: list[Annotated[int, Field(ge=0)]] = Field(min_length=1)
@@ -135,7 +135,23 @@ class Protocol(Strict):
     metrics: dict[str, MetricVersion] = {"vqa_accuracy": "2021"}
     conditions: dict[TaskName, list[Condition]]
     image_overlap: Literal["refused", "by-construction"] = "refused"
-    provenance: Provenance
+    provenance: Provenance = Provenance()
+
+    @model_validator(mode="before")
+    @classmethod
+    def _one_rule_for_every_task(cls, data):
+        # `select: {every: 5}` is short for the same rule under each task, and `none` reads better than `null`.
+        if not isinstance(data, dict) or not isinstance(data.get("tasks"), list):
+            return data
+        select = data.get("select")
+        if select is None or select == "none":
+            return {**data, "select": {}}
+        if isinstance(select, dict):
+            if select and set(select) <= set(Select.model_fields):
+                select = {task: select for task in data["tasks"] if isinstance(task, str)}
+            select = {task: None if rule == "none" else rule for task, rule in select.items()}
+            return {**data, "select": select}
+        return data
 
     @model_validator(mode="after")
     def _consistent(self):
@@ -172,7 +188,9 @@ class Protocol(Strict):
             raise ValueError(f"selection 'id-val' needs a select rule for task '{task}'")
         reported = {condition.source_split for condition in conditions if condition.kind == "split"}
         if rule is not None and rule.split in reported:
-            raise ValueError(f"select.{task} and conditions.{task} both use split '{rule.split}': select = report is refused")
+            raise ValueError(
+                f"select.{task} and conditions.{task} both use split '{rule.split}': select = report is refused"
+            )
         if rule is not None and rule.split == "train":
             raise ValueError(f"select.{task}: choosing on the training split itself is refused")
         if rule is not None and rule.movies is not None and task != "vcr":
