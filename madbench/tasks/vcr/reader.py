@@ -1,0 +1,246 @@
+"""VCR annotations in the official layout: `train.jsonl`, `val.jsonl`, `test.jsonl` and `vcr1images/`.
+
+The annotation files may lie in the root, in `vcr1annots/` or in `annotation/`. Whether an image exists is not asked
+here. What leaks the label (`*_orig`, `*_match_iter`, `*_sources`) is looked at once, for an integrity check, and
+not kept.
+"""
+
+from __future__ import annotations
+
+import logging
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from madbench.errors import DataMalformed, DataMissing
+from madbench.tasks.contract import Layout, Row
+from madbench.tasks.reading import field, open_image, read_json, read_json_lines, relative_name, safe_path
+from madbench.tasks.vcr.tokens import MASKED, Tokens
+
+SPLITS = ("train", "val", "test")
+ANNOTATION_FOLDERS = ("", "vcr1annots", "annotation")
+IMAGE_FOLDER = "vcr1images"
+CHOICES = 4
+
+_logger = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True, slots=True)
+class VcrRow(Row):
+    """One question with its four answers and four rationales; `group` is the movie.
+
+    labels: (answer, rationale), each 0..3, or None (test). images: the folder that the two names are relative to.
+    """
+
+    objects: tuple[str, ...] = ()
+    question: Tokens = ()
+    answer_choices: tuple[Tokens, ...] = ()
+    rationale_choices: tuple[Tokens, ...] = ()
+    labels: tuple[int, int] | None = None
+    images: Path = Path()
+    image_name: str = ""
+    metadata_name: str = ""
+
+    @property
+    def correct_answer(self) -> Tokens | None:
+        return None if self.labels is None else self.answer_choices[self.labels[0]]
+
+
+def locate(root: Path) -> Layout:
+    """The annotation files that are there. Raises DataMissing when the root or every annotation file is not."""
+    if not root.is_dir():
+        raise DataMissing(
+            "the vcr root is not a folder", fix="give the folder that holds train.jsonl and val.jsonl", where=root
+        )
+    files: dict[str, tuple[Path, ...]] = {}
+    for split in SPLITS:
+        found = [path for folder in ANNOTATION_FOLDERS if (path := root / folder / f"{split}.jsonl").is_file()]
+        if found:
+            files[split] = (found[0],)
+    if not files:
+        names = ", ".join(f"{split}.jsonl" for split in SPLITS)
+        raise DataMissing(
+            f"no vcr annotations: none of {names} in the root, {' or '.join(ANNOTATION_FOLDERS[1:])}",
+            fix="unpack vcr1annots.zip there (the licence is agreed to at visualcommonsense.com)",
+            where=root,
+        )
+    return Layout(task="vcr", root=root, files=files, images=dict.fromkeys(SPLITS, root / IMAGE_FOLDER))
+
+
+def read_rows(path: Path, images: Path, *, allow_masked: bool = False) -> list[VcrRow]:
+    """All rows in file order, checked. allow_masked: accept the hidden tags of adversarial files.
+
+    Raises DataMissing, or DataMalformed with file:line and the field.
+    """
+    parser = _Parser(path, images, allow_masked)
+    rows = [parser.row(record, line) for line, record in read_json_lines(path)]
+    if parser.doubtful:
+        line, what = parser.doubtful[0]
+        _logger.warning("%d rows of %s look edited: %s (first at line %d)", len(parser.doubtful), path, what, line)
+    return rows
+
+
+def read_boxes(images: Path, metadata_name: str, objects: tuple[str, ...]) -> np.ndarray:
+    """Boxes `[objects, 4]` float32 as fractions 0..1 of width and height (x1, y1, x2, y2).
+
+    Raises DataMissing, or DataMalformed when the file does not describe exactly these objects.
+    """
+    path = safe_path(images, metadata_name)
+    metadata = read_json(path)
+    if not isinstance(metadata, dict):
+        raise DataMalformed("the metadata is not a JSON object", fix="get the file again", where=path)
+    names = field(metadata, "names", list, path, None)
+    if tuple(names) != objects:
+        raise DataMalformed(
+            f"field 'names' has {len(names)} objects that are not the {len(objects)} of the annotation row",
+            fix="use annotations and images of the same release",
+            where=path,
+        )
+    size = [field(metadata, name, (int, float), path, None) for name in ("width", "height")]
+    boxes = field(metadata, "boxes", list, path, None)
+    usable = (
+        min(size) > 0
+        and len(boxes) == len(objects)
+        and all(
+            isinstance(box, list) and len(box) >= 4 and all(type(value) in (int, float) for value in box[:4])
+            for box in boxes
+        )
+    )
+    corners = np.array([box[:4] for box in boxes], dtype=np.float64).reshape(-1, 4) if usable else np.empty((0, 4))
+    if not usable or not (corners[:, :2] < corners[:, 2:]).all():
+        raise DataMalformed(
+            "field 'boxes' needs [x1, y1, x2, y2, score] with x1 < x2 and y1 < y2 for each object",
+            fix="get the file again",
+            where=path,
+        )
+    return np.clip(corners / np.array([*size, *size]), 0.0, 1.0).astype(np.float32)
+
+
+def open_row_image(images: Path, image_name: str):
+    """The RGB image of a row. Raises DataMissing or DataMalformed."""
+    return open_image(safe_path(images, image_name))
+
+
+class _Shared(dict):
+    """Equal values become one object: `shared[value]` is the first one seen."""
+
+    def __missing__(self, value):
+        self[value] = value
+        return value
+
+
+class _Parser:
+    """Checks one file's records and shares what repeats: words, tag groups, object lists, paths.
+
+    Sharing is what keeps 212,923 rows in a few hundred megabytes.
+    """
+
+    def __init__(self, path: Path, images: Path, allow_masked: bool):
+        self.path = path
+        self.images = images
+        self.allow_masked = allow_masked
+        self.doubtful: list[tuple[int, str]] = []
+        self._ids: dict[str, int] = {}
+        self._shared = _Shared()
+        self._image_paths: dict[str, Path] = {}
+        self._names: set[str] = set()
+
+    def row(self, record: dict, line: int) -> VcrRow:
+        path = self.path
+        annot_id = field(record, "annot_id", str, path, line)
+        if annot_id in self._ids:
+            raise self._bad(f"field 'annot_id': '{annot_id}' stands already on line {self._ids[annot_id]}", line)
+        self._ids[annot_id] = line
+        objects = self._objects(field(record, "objects", list, path, line), line)
+        question = self._tokens(field(record, "question", list, path, line), objects, "question", line)
+        answers, rationales = (
+            self._choices(field(record, name, list, path, line), objects, name, line)
+            for name in ("answer_choices", "rationale_choices")
+        )
+        image_name = self._name(field(record, "img_fn", str, path, line), line)
+        image_path = self._image_paths.get(image_name)
+        if image_path is None:
+            image_path = self._image_paths[image_name] = self.images / image_name
+        labels = self._labels(record, line)
+        if labels is not None:
+            self._doubt(record, labels, line)
+        movie = field(record, "movie", str, path, line) if "movie" in record else None
+        return VcrRow(
+            example_id=annot_id,
+            image_id=self._shared[field(record, "img_id", str, path, line)],
+            image_path=image_path,
+            group=None if movie is None else self._shared[movie],
+            objects=objects,
+            question=question,
+            answer_choices=answers,
+            rationale_choices=rationales,
+            labels=labels,
+            images=self.images,
+            image_name=image_name,
+            metadata_name=self._name(field(record, "metadata_fn", str, path, line), line),
+        )
+
+    def _objects(self, raw: list, line: int) -> tuple[str, ...]:
+        if not all(isinstance(name, str) for name in raw):
+            raise self._bad("field 'objects' must be a list of class names", line)
+        return self._shared[tuple([self._shared[name] for name in raw])]
+
+    def _choices(self, raw: list, objects: tuple[str, ...], name: str, line: int) -> tuple[Tokens, ...]:
+        if len(raw) != CHOICES:
+            raise self._bad(f"field '{name}' must have {CHOICES} choices, got {len(raw)}", line)
+        return tuple([self._tokens(choice, objects, name, line) for choice in raw])
+
+    def _tokens(self, raw: Any, objects: tuple[str, ...], name: str, line: int) -> Tokens:
+        if type(raw) is not list:
+            raise self._bad(f"field '{name}' must be made of token lists", line)
+        shared = self._shared
+        return tuple(
+            [shared[token] if type(token) is str else self._group(token, len(objects), name, line) for token in raw]
+        )
+
+    def _group(self, tags: Any, n_objects: int, name: str, line: int) -> tuple[int, ...]:
+        if type(tags) is not list:
+            raise self._bad(f"field '{name}': a token is a word or a list of tags, got {tags!r}", line)
+        for tag in tags:
+            if type(tag) is not int:
+                raise self._bad(f"field '{name}': a tag is a whole number, got {tag!r}", line)
+            if 0 <= tag < n_objects:
+                continue
+            if self.allow_masked and MASKED <= tag < MASKED + n_objects:
+                continue
+            hidden = "; it is a hidden tag of an adversarial file" if tag >= MASKED else ""
+            raise self._bad(f"field '{name}': tag {tag}, but the image has {n_objects} objects{hidden}", line)
+        return self._shared[tuple(tags)]
+
+    def _name(self, name: str, line: int) -> str:
+        if name not in self._names:
+            relative_name(name, where=f"{self.path}:{line}")
+            self._names.add(name)
+        return self._shared[name]
+
+    def _labels(self, record: dict, line: int) -> tuple[int, int] | None:
+        if "answer_label" not in record and "rationale_label" not in record:
+            return None
+        labels = tuple(field(record, f"{part}_label", int, self.path, line) for part in ("answer", "rationale"))
+        for part, label in zip(("answer", "rationale"), labels, strict=True):
+            if not 0 <= label < CHOICES:
+                raise self._bad(f"field '{part}_label' must be 0 to {CHOICES - 1}, got {label}", line)
+        return self._shared[labels]
+
+    def _doubt(self, record: dict, labels: tuple[int, int], line: int) -> None:
+        """In released files matching round 0, and the row's own index, stand at the correct choice."""
+        for part, label in zip(("answer", "rationale"), labels, strict=True):
+            rounds, sources = record.get(f"{part}_match_iter"), record.get(f"{part}_sources")
+            if _at(rounds, label) not in (None, 0):
+                self.doubtful.append((line, f"'{part}_match_iter' is not 0 at the label"))
+            elif "match_index" in record and _at(sources, label) not in (None, record["match_index"]):
+                self.doubtful.append((line, f"'{part}_sources' is not 'match_index' at the label"))
+
+    def _bad(self, what: str, line: int) -> DataMalformed:
+        return DataMalformed(what, fix="get the file again, or correct the row", where=f"{self.path}:{line}")
+
+
+def _at(values: Any, place: int) -> Any:
+    return values[place] if isinstance(values, list) and len(values) > place else None
