@@ -87,7 +87,9 @@ class Context:
     def unlabelled(self) -> Split:
         """The rest of the pool without labels. Raises RuntimeError when the spec does not declare `unlabelled: true`."""
         if self._unlabelled is None:
-            raise RuntimeError("this model spec does not declare `unlabelled: true`, so the rest of the pool is withheld")
+            raise RuntimeError(
+                "this model spec does not declare `unlabelled: true`, so the rest of the pool is withheld"
+            )
         return self._unlabelled()
 
     def progress(self, done: int, total: int, what: str = "") -> None:

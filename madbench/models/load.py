@@ -3,12 +3,61 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import get_args
 
+from pydantic import BaseModel, ValidationError
+
+from madbench.errors import ConfigError, did_you_mean
 from madbench.models.spec import ModelFile
 from madbench.protocols.catalogue import Catalogue, is_path
+from madbench.protocols.schema import TaskName
+from madbench.protocols.yaml_files import Document, Problem, problems_error, problems_of
 from madbench.registry import ADAPTERS
 
-MODELS: Catalogue[ModelFile] = Catalogue("model", "baselines", ModelFile)
+PROFILES = ("mini", "real")
+
+
+def check_adapter(document: Document, model: ModelFile) -> None:
+    """Whether the adapter exists and takes the options, for every task and profile the file may run on.
+
+    Raises ConfigError with file:line. The options of an entry point are not checked here: that would import it.
+    """
+    if model.adapter not in ADAPTERS:
+        hint = did_you_mean(model.adapter, ADAPTERS.names())
+        raise ConfigError(
+            f"adapter: no adapter named '{model.adapter}'" + (f"; {hint}" if hint else ""),
+            fix=f"use one of {', '.join(ADAPTERS.names())}, or name its plugin with --plugin",
+            where=document.place(("adapter",)),
+        )
+    schema = _options_schema(model.adapter)
+    if schema is None:
+        return
+    problems: list[Problem] = []
+    for profile in PROFILES:
+        for task in model.only_tasks or get_args(TaskName):
+            options = document.part("options")
+            for layer in (("tasks", task), ("profiles", profile, "options"), ("profiles", profile, "tasks", task)):
+                options = document.part(*layer).over(options)
+            try:
+                schema.model_validate(options.value)
+            except ValidationError as error:
+                problems += problems_of(error, options, schema)
+    if problems:
+        raise problems_error(document.path, problems)
+
+
+def _options_schema(adapter: str) -> type[BaseModel] | None:
+    """The pydantic class of an adapter's options, without importing an adapter that is not imported yet."""
+    from madbench.models.options import OPTION_SCHEMAS
+
+    if adapter in OPTION_SCHEMAS:
+        return OPTION_SCHEMAS[adapter]
+    if ADAPTERS.origin(adapter) in ("built-in", "entry point"):
+        return None
+    return ADAPTERS.load(adapter).options
+
+
+MODELS: Catalogue[ModelFile] = Catalogue("model", "baselines", ModelFile, also=check_adapter)
 
 
 def load_model(name: str | Path) -> ModelFile:
@@ -16,7 +65,7 @@ def load_model(name: str | Path) -> ModelFile:
 
     Raises UsageError for an unknown name (with a did-you-mean), ConfigError with file:line for each problem.
     """
-    if not is_path(name) and str(name) in added_adapters() and str(name) not in MODELS.names():
+    if _is_adapter_alone(name):
         return adapter_without_file(str(name))
     return MODELS.load(name, also_known=added_adapters())
 
@@ -24,6 +73,10 @@ def load_model(name: str | Path) -> ModelFile:
 def added_adapters() -> list[str]:
     """Adapters from entry points, plugins and decorators; a built-in one is an ingredient, its models are YAML files."""
     return [name for name in ADAPTERS.names() if ADAPTERS.origin(name) != "built-in"]
+
+
+def _is_adapter_alone(name: str | Path) -> bool:
+    return not is_path(name) and str(name) in added_adapters() and str(name) not in MODELS.names()
 
 
 def adapter_without_file(name: str) -> ModelFile:
@@ -37,3 +90,8 @@ def adapter_without_file(name: str) -> ModelFile:
             "summary": f"adapter registered in {ADAPTERS.origin(name)}",
         }
     )
+
+
+def model_path(name: str | Path) -> Path | None:
+    """The YAML file behind a name; None for an adapter without one."""
+    return None if _is_adapter_alone(name) else MODELS.find(name, also_known=added_adapters())

@@ -97,7 +97,9 @@ class ModelSpec:
 
     def mini_weights(self) -> list[str]:
         """Every option value of the form `mini:NAME`: weights that only fit the mini data."""
-        return sorted({value for value in _leaves(self.options) if isinstance(value, str) and value.startswith(MINI_WEIGHTS)})
+        return sorted(
+            {value for value in _leaves(self.options) if isinstance(value, str) and value.startswith(MINI_WEIGHTS)}
+        )
 
 
 def merge(below: Mapping[str, Any], above: Mapping[str, Any]) -> dict[str, Any]:

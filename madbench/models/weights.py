@@ -24,7 +24,5 @@ def save_weights(module: nn.Module, path: Path, **settings) -> None:
 
 def load_weights(path: Path) -> tuple[dict[str, torch.Tensor], dict]:
     """(state dict in float32, settings of the metadata)."""
-    tensors = {
-        name: value.float() if value.is_floating_point() else value for name, value in load_file(path).items()
-    }
+    tensors = {name: value.float() if value.is_floating_point() else value for name, value in load_file(path).items()}
     return tensors, metadata_of(path)

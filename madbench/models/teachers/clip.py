@@ -25,7 +25,9 @@ def build_clip(config: dict) -> nn.Module:
     from open_clip.model import CLIP, CLIPTextCfg, CLIPVisionCfg
 
     return CLIP(
-        embed_dim=config["embed_dim"], vision_cfg=CLIPVisionCfg(**config["vision"]), text_cfg=CLIPTextCfg(**config["text"])
+        embed_dim=config["embed_dim"],
+        vision_cfg=CLIPVisionCfg(**config["vision"]),
+        text_cfg=CLIPTextCfg(**config["text"]),
     )
 
 

@@ -1,0 +1,298 @@
+"""The `finetune` adapter: plain fine-tuning, naive KD, CLIP-TD, MAD and their controls, told apart by options only."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Sequence
+
+import numpy as np
+import torch
+
+from madbench.mini.weights import sha256_of_weights
+from madbench.models.adapter import Account, ModelAdapter
+from madbench.models.confidence_probes import ConfidenceProbes
+from madbench.models.finetune_module import FinetuneModule, KeptModel, TrainingData, build_head
+from madbench.models.objectives.objective import Objective
+from madbench.models.objectives.targets import TargetBuilder
+from madbench.models.options import FinetuneOptions
+from madbench.models.students import build_student, mini_student_options, mini_tokenizer, parameters_of
+from madbench.models.students.encoding import EncodedSplit, encode_split, texts_of
+from madbench.models.students.tokens import ReducedBpe, Tokenizer, tokenizer_from
+from madbench.models.teachers.features import FeatureStore
+from madbench.tasks.contract import Example, Split
+from madbench.training.loop import Hooks, LoopOptions, load_state, state_of, train
+from madbench.training.schedule import batch_rows, evaluation_steps, examples_to_see
+
+# The select metric that tells how good the student is on each leg, to be compared with a teacher's probe.
+LEG_METRICS = {"vcr": ("q2a", "qa2r"), "snli_ve": ("accuracy",), "vqa": ("vqa_accuracy",)}
+HELD_OUT = 5
+
+
+class Finetune(ModelAdapter):
+    """One student class, one loop, one objective module."""
+
+    needs = frozenset({"image", "text"})
+    options = FinetuneOptions
+
+    def __init__(self, spec, task, context):
+        super().__init__(spec, task, context)
+        chosen = FinetuneOptions.model_validate(dict(spec.options))
+        self.chosen = chosen.model_copy(update={"student": mini_student_options(chosen.student)})
+        self.store = FeatureStore(context.cache_dir)
+        self.kept: KeptModel | None = None
+        self.tokenizer: Tokenizer | None = None
+        self._account = Account()
+
+    # ----- fitting
+
+    def fit(self, train_split: Split, select: Split | None) -> None:
+        options, context = self.chosen, self.context
+        torch.manual_seed(context.seed)
+        saved = context.load()
+        self.tokenizer = tokenizer_from(saved["tokenizer"]) if saved else self._make_tokenizer(train_split)
+        budget = examples_to_see(
+            len(train_split),
+            options.training.passes,
+            options.training.min_examples,
+            options.training.max_examples,
+            context.max_examples,
+        )
+        updates = max(1, budget // options.training.batch_examples)
+        examples, data = self._training_data(train_split, updates)
+        module = self._module(data.split)
+        builder = self._attach_targets(module, examples, data, updates)
+        if options.objective.gate.mode == "weaker" and select is None and not saved:
+            self._gate_by_cross_fit(module, data, updates)
+        module.attach(data, options, self.task.n_choices, context.seed, context.device)
+        self.kept = module.kept
+        gate_scores = self._select_scores(builder, data, select)
+        evaluate_at = evaluation_steps(updates, context.eval_points)
+
+        def evaluate(step: int) -> None:
+            metrics = context.evaluate(step)
+            if gate_scores is not None:
+                self._gate_by_select(module, gate_scores, metrics)
+
+        hooks = Hooks(
+            evaluate_at=evaluate_at,
+            evaluate=evaluate,
+            save=lambda state: context.save(self._stamped(state, module)),
+            progress=lambda done, total: context.progress(done, total, "updates"),
+        )
+        resumed = None
+        if saved:
+            module.sequences_seen = int(saved["sequences_seen"])
+            resumed = saved
+        train(module.to(context.device), self._loop_options(updates), hooks, resumed)
+        self._account = self._book(module, updates, data)
+
+    def _loop_options(self, updates: int) -> LoopOptions:
+        training = self.chosen.training
+        return LoopOptions(
+            updates=updates,
+            learning_rate=training.learning_rate,
+            warmup=training.warmup,
+            weight_decay=training.weight_decay,
+            gradient_clip=training.gradient_clip,
+            seed=self.context.seed,
+            multipliers={
+                "kept.head": training.head_learning_rate_multiplier,
+                "objective": training.head_learning_rate_multiplier,
+            },
+        )
+
+    def _make_tokenizer(self, train_split: Split) -> Tokenizer:
+        if self.chosen.student.tokenizer == "mini":
+            return mini_tokenizer()
+        return ReducedBpe.of(texts_of(train_split))
+
+    def _encode(self, examples: Sequence[Example]) -> EncodedSplit:
+        student = self.chosen.student
+        return encode_split(
+            examples,
+            tokenizer=self.tokenizer,
+            inputs=student.inputs,
+            max_tokens=student.max_tokens,
+            image_size=student.image_size,
+            legs=self.task.legs,
+        )
+
+    def _training_data(self, train_split: Split, updates: int) -> tuple[list[Example], TrainingData]:
+        """Encode only what the updates will visit: a full training set is often larger than the budget."""
+        batch = self.chosen.training.batch_examples
+        examples = visited(list(train_split), updates * batch, self.context.seed)
+        data = TrainingData(self._encode(examples))
+        if self.chosen.objective.pool != "none":
+            pool = visited(
+                list(self.context.unlabelled()),
+                updates * self.chosen.objective.pool_batch_examples,
+                self.context.seed + 1,
+            )
+            self._pool_examples = pool
+            data.pool = self._encode(pool)
+        return examples, data
+
+    def _module(self, split: EncodedSplit | None) -> FinetuneModule:
+        student_options, objective_options = self.chosen.student, self.chosen.objective
+        torch.manual_seed(self.context.seed)
+        student, heads = build_student(student_options, self.tokenizer)
+        kept = KeptModel(student, build_head(self.task, student_options.width, split))
+        objective = None
+        if objective_options.teachers and split is not None:
+            self._builder = TargetBuilder(
+                self.chosen, self.tokenizer, self.store, self.context.device, self.context.seed
+            )
+            dimensions = [teacher.dimensions for teacher in self._builder.teachers]
+            objective = Objective(objective_options, student_options.width, dimensions, len(self.task.legs))
+        return FinetuneModule(kept, objective, heads if objective_options.pool == "self" else None)
+
+    def _attach_targets(self, module, examples, data: TrainingData, updates: int) -> TargetBuilder | None:
+        """Teacher features for everything that will be visited; confidences where the objective weighs by them."""
+        if module.objective is None:
+            return None
+        began = time.monotonic()
+        data.targets = self._builder.build(examples, data.split)
+        if data.pool is not None and self.chosen.objective.pool == "teacher":
+            data.pool_targets = self._builder.build(self._pool_examples, data.pool)
+        objective = self.chosen.objective
+        self._probes = ConfidenceProbes(objective, self.task, self.context.seed)
+        self._confidence = None
+        if objective.confidence.mode not in ("none", "constant") or objective.gate.mode != "none":
+            self._confidence = self._probes.cross_fit(data.split, data.targets)
+        if objective.confidence.mode != "none":
+            shape = (len(objective.teachers), len(data.split))
+            data.sure = self._confidence.sure if self._confidence is not None else np.ones(shape)
+        self._teacher_seconds = time.monotonic() - began
+        return self._builder
+
+    # ----- gates
+
+    def _gate_by_cross_fit(self, module: FinetuneModule, data: TrainingData, updates: int) -> None:
+        """Without a select split: a plain student on four fifths of the images against the probes' held-out scores."""
+        keys = [data.split.image_keys[image] for image in data.split.image]
+        ordered = sorted(set(keys))
+        held_keys = set(ordered[::HELD_OUT]) if len(ordered) >= HELD_OUT else set()
+        held = np.array([key in held_keys for key in keys])
+        if not held.any() or held.all():
+            return
+        rest = part_of(data.split, np.flatnonzero(~held))
+        plain = self.chosen.model_copy(update={"objective": type(self.chosen.objective)()})
+        torch.manual_seed(self.context.seed)
+        student, _ = build_student(plain.student, self.tokenizer)
+        trial = FinetuneModule(KeptModel(student, build_head(self.task, plain.student.width, rest)), None, None)
+        trial.attach(TrainingData(rest), plain, self.task.n_choices, self.context.seed, self.context.device)
+        few = max(1, round(updates * self.chosen.objective.gate.share))
+        train(trial.to(self.context.device), self._loop_options(few), Hooks())
+        scores = trial.kept.scores(part_of(data.split, np.flatnonzero(held)), self.context.device)
+        right = self._own_scores(scores, data.split, np.flatnonzero(held))
+        for leg in range(len(self.task.legs)):
+            rows = np.flatnonzero(held)[data.split.legs[held] == leg]
+            student_score = right[data.split.legs[held] == leg].mean() if len(rows) else 0.0
+            for place in range(len(self.chosen.objective.teachers)):
+                teacher_score = self._confidence.score[place, rows].mean() if len(rows) else 0.0
+                module.objective.gates[place, leg] = float(teacher_score >= student_score)
+                self.context.logger.info(
+                    "gate %s %s: teacher %.3f, student %.3f on %d held-out examples -> %s",
+                    self.chosen.objective.teachers[place].kind,
+                    self.task.legs[leg],
+                    teacher_score,
+                    student_score,
+                    len(rows),
+                    "on" if teacher_score >= student_score else "off",
+                )
+
+    @staticmethod
+    def _own_scores(scores: np.ndarray, split: EncodedSplit, rows: np.ndarray) -> np.ndarray:
+        best = scores.argmax(1)
+        if split.soft is not None:
+            return np.array([split.soft[row].get(int(label), 0.0) for row, label in zip(rows, best, strict=True)])
+        return (best == split.targets[rows]).astype(float)
+
+    def _select_scores(self, builder, data: TrainingData, select: Split | None) -> np.ndarray | None:
+        """[teachers, legs]: the probes' score on the select split, where gates are decided there."""
+        if self.chosen.objective.gate.mode == "none" or select is None or builder is None:
+            return None
+        split = self._encode(select)
+        targets = builder.build(list(select), split)
+        scores = self._probes.scores_on(split, targets, data.split, data.targets)
+        legs = range(len(self.task.legs))
+        return np.stack([[row[split.legs == leg].mean() for leg in legs] for row in scores])
+
+    def _gate_by_select(self, module: FinetuneModule, teacher_scores: np.ndarray, metrics) -> None:
+        for leg, name in enumerate(LEG_METRICS[self.task.name]):
+            for place in range(len(teacher_scores)):
+                module.objective.gates[place, leg] = float(teacher_scores[place, leg] >= metrics[name])
+
+    # ----- predicting, saving
+
+    def predict(self, split: Split) -> np.ndarray:
+        return self.kept.scores(self._encode(list(split)), self.context.device)
+
+    def _stamped(self, state: dict, module: FinetuneModule) -> dict:
+        return {**state, "tokenizer": self.tokenizer.state(), "sequences_seen": module.sequences_seen}
+
+    def restore(self, state: dict) -> bool:
+        self.tokenizer = tokenizer_from(state["tokenizer"])
+        module = self._module(None)
+        own = {name: value for name, value in state["module"].items() if name.startswith("kept.")}
+        module.load_state_dict(own, strict=False)
+        self.kept = module.kept.to(self.context.device)
+        return True
+
+    def _book(self, module: FinetuneModule, updates: int, data: TrainingData) -> Account:
+        options = self.chosen
+        names = {options.student.init} | {teacher.weights for teacher in options.objective.teachers}
+        labels = (
+            [getattr(teacher, "labels_seen", 0) for teacher in getattr(self, "_builder", None).teachers]
+            if (module.objective is not None)
+            else []
+        )
+        notes = ["from scratch"] if options.student.init == "scratch" else []
+        if module.objective is not None and options.objective.gate.mode != "none":
+            off = int((module.objective.gates == 0).sum())
+            notes.append(f"gates off {off} of {module.objective.gates.numel()}")
+        return Account(
+            parameters={
+                "total": parameters_of(module),
+                "trainable": parameters_of(module, trainable_only=True),
+                "inference": parameters_of(self.kept),
+            },
+            updates=updates,
+            examples_seen=updates * options.training.batch_examples,
+            sequences_seen=module.sequences_seen,
+            teacher_s=getattr(self, "_teacher_seconds", 0.0),
+            teacher_labels=max(labels, default=0),
+            unlabelled=len(data.pool) if data.pool is not None else 0,
+            weights={name: sha256_of_weights(name) for name in sorted(names) if name.startswith("mini:")},
+            notes=tuple(notes),
+        )
+
+    def account(self) -> Account:
+        return self._account
+
+
+def visited(examples: list[Example], draws: int, seed: int) -> list[Example]:
+    """The examples that `draws` positions of the endless batch sequence reach: all of them, or the first of epoch 0."""
+    if draws >= len(examples):
+        return examples
+    return [examples[row] for row in batch_rows(0, draws, len(examples), seed)]
+
+
+def part_of(split: EncodedSplit, rows: np.ndarray) -> EncodedSplit:
+    """The same arrays for some examples only; images are shared, not copied."""
+    sequences = [np.arange(split.first[row], split.first[row + 1]) for row in rows]
+    flat = np.concatenate(sequences)
+    return EncodedSplit(
+        ids=[split.ids[sequence] for sequence in flat],
+        segments=[split.segments[sequence] for sequence in flat],
+        first=np.concatenate([[0], np.cumsum([len(one) for one in sequences])]),
+        legs=split.legs[rows],
+        image=split.image[rows] if len(split.image) else split.image,
+        pixels=split.pixels,
+        image_keys=split.image_keys,
+        targets=split.targets[rows],
+        soft=None if split.soft is None else [split.soft[row] for row in rows],
+    )
+
+
+__all__ = ["Finetune", "load_state", "part_of", "state_of", "visited"]

@@ -1,0 +1,158 @@
+"""What the teachers say about a training split: features per sequence, from content-keyed storage.
+
+Computed before the first update and in no update after it: a training step only looks features up.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+
+import numpy as np
+import torch
+
+from madbench.mini.weights import sha256_of_weights
+from madbench.models.objectives.distances import Standardiser
+from madbench.models.objectives.token_selection import inverse_document_frequency, selected_words
+from madbench.models.options import FinetuneOptions, TeacherOptions
+from madbench.models.students.encoding import EncodedSplit, encode_sequence, pixels_of, sequence_parts
+from madbench.models.students.tokens import SPECIAL, Tokenizer, pieces
+from madbench.models.teachers import load_teacher
+from madbench.models.teachers.features import FeatureStore
+from madbench.tasks.contract import Example
+
+
+@dataclass
+class TermTargets:
+    """One teacher's features. rows: float32 [K, D] raw; of_sequence: int64 [S] row of each sequence."""
+
+    rows: np.ndarray
+    of_sequence: np.ndarray
+
+    def of(self, sequences: np.ndarray) -> np.ndarray:
+        return self.rows[self.of_sequence[sequences]]
+
+
+@dataclass
+class WordTargets:
+    """Token targets. rows: float32 [words, D]; per sequence the token places and the word row of each."""
+
+    rows: np.ndarray
+    places: list[np.ndarray]
+    words: list[np.ndarray]
+
+
+@dataclass
+class Targets:
+    """All teachers' features for one encoded split, in the order of the objective's teachers.
+
+    scaled: per teacher, the standardised rows as a tensor; what it was scaled by comes from the training split.
+    """
+
+    terms: list[TermTargets]
+    scaled: list[torch.Tensor] = field(default_factory=list)
+    words: WordTargets | None = None
+    scaled_words: torch.Tensor | None = None
+
+
+class TargetBuilder:
+    """Computes targets for splits of one cell; the IDF and the scales are learned on the first (training) split."""
+
+    def __init__(self, options: FinetuneOptions, tokenizer: Tokenizer, store: FeatureStore, device: str, seed: int):
+        self.options = options
+        self.objective = options.objective
+        self.tokenizer = tokenizer
+        self.store = store
+        self.device = device
+        self.seed = seed
+        self.teachers = [load_teacher(one.kind, one.weights, device) for one in self.objective.teachers]
+        self._idf: dict[str, float] | None = None
+        self._scales: list[Standardiser] | None = None
+        self._word_scale: Standardiser | None = None
+
+    def build(self, examples: Sequence[Example], split: EncodedSplit) -> Targets:
+        """Targets of a split. examples: in the order of the encoded split."""
+        # The texts teachers read are those of the whole example, whatever the student may look at.
+        parts = [one for example in examples for one in sequence_parts(example, ("image", "query", "choices"))]
+        texts = [" ".join(text for text, _ in one) for one in parts]
+        example_of = np.repeat(np.arange(len(split)), np.diff(split.first))
+        image_of = split.image[example_of]
+        selection = self.objective.token_selection
+        kept_words: list[list[str]] | None = None
+        if selection.use != "none":
+            if self._idf is None:
+                self._idf = inverse_document_frequency(texts)
+            kept_words = self._selected(texts, image_of, split, examples)
+        read = texts
+        if selection.use == "compress":
+            read = [" ".join(words) or text for words, text in zip(kept_words, texts, strict=True)]
+        terms = []
+        for option in self.objective.teachers:
+            if option.kind == "clip-image":
+                terms.append(TermTargets(self._image_rows(option, split, examples), image_of))
+            else:
+                terms.append(self._text_rows(option, read))
+        targets = Targets(terms)
+        if self._scales is None:
+            self._scales = [Standardiser(self.objective.standardise, term.rows) for term in terms]
+        targets.scaled = [
+            torch.from_numpy(scale(term.rows)).to(self.device) for scale, term in zip(self._scales, terms, strict=True)
+        ]
+        if selection.use == "token_targets":
+            self._add_words(targets, parts, kept_words)
+        return targets
+
+    def _option(self, kind: str) -> TeacherOptions:
+        return next(one for one in self.objective.teachers if one.kind == kind)
+
+    def _image_rows(self, option: TeacherOptions, split: EncodedSplit, examples: Sequence[Example]) -> np.ndarray:
+        teacher = load_teacher(option.kind, option.weights, self.device)
+        pixels = split.pixels
+        if teacher.image_size != pixels.shape[1]:
+            first_use = {example.image.key: example.image for example in reversed(examples)}
+            pixels = np.stack([pixels_of(first_use[key].open(), teacher.image_size) for key in split.image_keys])
+        return self.store.images(sha256_of_weights(option.weights), "image", pixels, teacher.image_features)
+
+    def _text_rows(self, option: TeacherOptions, texts: Sequence[str]) -> TermTargets:
+        teacher = load_teacher(option.kind, option.weights, self.device)
+        distinct = sorted(set(texts))
+        row = {text: place for place, text in enumerate(distinct)}
+        rows = self.store.texts(sha256_of_weights(option.weights), "text", distinct, teacher.text_features)
+        return TermTargets(rows, np.array([row[text] for text in texts], np.int64))
+
+    def _word_features(self, texts: Sequence[str]) -> tuple[list[str], np.ndarray]:
+        words = sorted({word for text in texts for word in pieces(text)})
+        prompts = [self.objective.token_selection.prompt.format(word=word) for word in words]
+        option = self._option("clip-text")
+        teacher = load_teacher(option.kind, option.weights, self.device)
+        return words, self.store.texts(sha256_of_weights(option.weights), "text", prompts, teacher.text_features)
+
+    def _selected(self, texts, image_of, split, examples) -> list[list[str]]:
+        selection = self.objective.token_selection
+        words, word_rows = self._word_features(texts)
+        images = self._image_rows(self._option("clip-image"), split, examples)
+        similarity = images @ word_rows.T  # [U, words], cosines: both sides have unit length
+        column = {word: place for place, word in enumerate(words)}
+        kept = []
+        for sequence, (text, image) in enumerate(zip(texts, image_of, strict=True)):
+            visual = {word: float(similarity[image, column[word]]) for word in set(pieces(text))}
+            seed = self.seed * 1_000_003 + sequence
+            kept.append(selected_words(text, selection.mode, selection.words, selection.alpha, visual, self._idf, seed))
+        return kept
+
+    def _add_words(self, targets: Targets, parts, kept_words: list[list[str]]) -> None:
+        words, rows = self._word_features([" ".join(kept) for kept in kept_words])
+        column = {word: place for place, word in enumerate(words)}
+        places, chosen = [], []
+        for one, kept in zip(parts, kept_words, strict=True):
+            ids, _ = encode_sequence(one, self.tokenizer, self.options.student.max_tokens)
+            wanted = {self.tokenizer.encode(word)[0]: column[word] for word in kept if self.tokenizer.encode(word)}
+            hits = [
+                (place, wanted[piece]) for place, piece in enumerate(ids) if piece in wanted and piece >= len(SPECIAL)
+            ]
+            places.append(np.array([place for place, _ in hits], np.int64))
+            chosen.append(np.array([word for _, word in hits], np.int64))
+        targets.words = WordTargets(rows, places, chosen)
+        if self._word_scale is None:
+            self._word_scale = Standardiser(self.objective.standardise, rows)
+        targets.scaled_words = torch.from_numpy(self._word_scale(rows)).to(self.device)
