@@ -6,8 +6,8 @@ from collections.abc import Sequence
 
 import numpy as np
 
-# Who may draw from a seed: two roles never share a generator, so their images never coincide.
-ROLES = {"pretraining": 1, "world": 2, "tuning": 3, "test": 4}
+# What a generator is for: two roles never share one, so pretraining images never coincide with evaluated ones.
+ROLES = {"pretraining": 1, "scenes": 2, "noise": 3, "test": 4}
 
 
 def generator(role: str, *numbers: int) -> np.random.Generator:
