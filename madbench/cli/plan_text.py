@@ -1,0 +1,73 @@
+"""A plan as text: what `madbench plan` prints."""
+
+from __future__ import annotations
+
+from collections import Counter
+from typing import Any
+
+
+def plan_text(plan: Any) -> str:
+    """One line per cell, then per data set what it is, then what is left out or refused."""
+    lines = list(plan.notices)
+    if plan.cells:
+        lines += ["", *_table(plan), ""]
+    for one in _data_lines(plan):
+        lines.append(one)
+    lines += [f"left out: {what}: {reason}" for what, reason in plan.left_out.items()]
+    lines += [f"refused: {one.model} {one.protocol} {one.task}: {one.error}" for one in plan.refusals]
+    states = Counter(planned.state for planned in plan.cells)
+    counted = ", ".join(
+        f"{count} to {state}" if state != "done" else f"{count} done" for state, count in states.items()
+    )
+    budget = sum(
+        p.cell.protocol.budget[p.cell.task].examples_seen for p in plan.cells if p.state in ("train", "resume")
+    )
+    lines.append(f"{len(plan.cells)} cells: {counted or 'nothing to do'}; at most {budget:,} examples seen in training")
+    return "\n".join(lines) + "\n"
+
+
+def _table(plan: Any) -> list[str]:
+    rows = [("model", "protocol", "task", "source", "draw", "seed", "train", "select", "of pool", "state")]
+    for planned in plan.cells:
+        cell, digest = planned.cell, planned.cell.digest
+        select = "-" if digest["select"] is None else f"{digest['select']['n']:,}"
+        rows.append(
+            (
+                cell.spec.name,
+                cell.protocol.id,
+                cell.task,
+                cell.source.kind,
+                str(cell.draw),
+                str(cell.seed),
+                f"{digest['train']['n']:,}",
+                select,
+                f"{digest['pool']['n']:,}",
+                planned.state,
+            )
+        )
+    widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
+    return ["  ".join(text.ljust(width) for text, width in zip(row, widths, strict=True)).rstrip() for row in rows]
+
+
+def _data_lines(plan: Any) -> list[str]:
+    lines = []
+    for planned in plan.cells:
+        cell = planned.cell
+        conditions = [
+            f"{one['name']} {one['n']:,}" if one["available"] else f"{one['name']} NOT AVAILABLE ({one['reason']})"
+            for one in cell.digest["conditions"]
+            if one["role"] in ("id", "shifted")
+        ]
+        lines.append(f"{cell.protocol.id} {cell.task}: scored on {', '.join(conditions)}")
+        shares = cell.digest["train"]["label_shares"]
+        if shares:
+            pool = cell.digest["pool"]["label_shares"]
+            text = ", ".join(f"{name} {shares.get(name, 0):.1%} ({pool[name]:.1%})" for name in pool)
+            lines.append(f"{cell.protocol.id} {cell.task} draw {cell.draw}: train labels (pool): {text}")
+        problems = cell.digest["official_problems"]
+        if problems and cell.source.kind == "real":
+            lines.append(f"{cell.task}: not the official data: {'; '.join(problems)}")
+        overlap = cell.digest["overlap"]["images"]
+        if overlap:
+            lines.append(f"{cell.protocol.id} {cell.task}: images shared by construction: {'; '.join(overlap)}")
+    return list(dict.fromkeys(lines))

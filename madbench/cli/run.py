@@ -1,0 +1,142 @@
+"""`madbench run` and `madbench plan`."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+
+Model = Annotated[list[str], typer.Option("--model", help="A model: name or path. Repeatable.")]
+Protocol = Annotated[list[str], typer.Option("--protocol", help="A protocol: name or path. Repeatable.")]
+Task = Annotated[list[str] | None, typer.Option("--task", help="Only this task. Repeatable.", show_default=False)]
+Draws = Annotated[
+    str | None,
+    typer.Option("--draws", metavar="0-4|all", help="Subset draws (default: the first).", show_default=False),
+]
+Seeds = Annotated[
+    str | None, typer.Option("--seeds", metavar="0,1|all", help="Seeds (default: the first).", show_default=False)
+]
+Data = Annotated[
+    list[str] | None,
+    typer.Option("--data", metavar="auto|mini|TASK=ROOT", help="Where the data lie. Repeatable.", show_default=False),
+]
+Out = Annotated[Path, typer.Option("--out", help="Folder of the results.")]
+Device = Annotated[str, typer.Option("--device", metavar="auto|cpu|cuda", help="Where to compute.")]
+Precision = Annotated[str, typer.Option("--precision", metavar="auto|fp32", help="Number format of the training.")]
+Nproc = Annotated[int, typer.Option("--nproc", help="Processes of one training (1 in this version).")]
+Set = Annotated[
+    list[str] | None,
+    typer.Option("--set", metavar="KEY.PATH=VALUE", help="Override a model option. Repeatable.", show_default=False),
+]
+Plugin = Annotated[
+    list[str] | None,
+    typer.Option("--plugin", metavar="FILE|MODULE", help="Code that registers models. Repeatable.", show_default=False),
+]
+Overwrite = Annotated[bool, typer.Option("--overwrite", help="Run finished cells again.")]
+Executor = Annotated[str, typer.Option("--executor", metavar="local|ray|slurm", help="What runs the cells.")]
+Jobs = Annotated[
+    int | None, typer.Option("--jobs", help="Cells at once (default: up to 2 on CPUs).", show_default=False)
+]
+Limit = Annotated[
+    int | None,
+    typer.Option("--limit", help="Train on N units, score N rows; the record is not comparable.", show_default=False),
+]
+Keep = Annotated[str, typer.Option("--keep-checkpoint", metavar="last|selected|none", help="What stays of a training.")]
+OnError = Annotated[str, typer.Option("--on-error", metavar="stop|continue", help="After a failed cell.")]
+Quiet = Annotated[bool, typer.Option("--quiet", "-q", help="No progress and no board.")]
+Debug = Annotated[bool, typer.Option("--debug", hidden=True)]
+
+
+def run_command(
+    model: Model,
+    protocol: Protocol,
+    task: Task = None,
+    draws: Draws = None,
+    seeds: Seeds = None,
+    data: Data = None,
+    out: Out = Path("runs"),
+    device: Device = "auto",
+    precision: Precision = "auto",
+    nproc: Nproc = 1,
+    set_: Set = None,
+    plugin: Plugin = None,
+    dry_run: Annotated[bool, typer.Option("--dry-run", help="Show the plan and stop.")] = False,
+    overwrite: Overwrite = False,
+    executor: Executor = "local",
+    jobs: Jobs = None,
+    limit: Limit = None,
+    keep_checkpoint: Keep = "selected",
+    on_error: OnError = "stop",
+    quiet: Quiet = False,
+    debug: Debug = False,
+) -> None:
+    """Run models through protocols, and print the board of what was run.
+
+    The same command again goes on where it stopped; what is finished is not done again.
+    """
+    _run_or_plan(**locals())
+
+
+def plan_command(
+    model: Model,
+    protocol: Protocol,
+    task: Task = None,
+    draws: Draws = None,
+    seeds: Seeds = None,
+    data: Data = None,
+    out: Out = Path("runs"),
+    device: Device = "auto",
+    precision: Precision = "auto",
+    nproc: Nproc = 1,
+    set_: Set = None,
+    plugin: Plugin = None,
+    overwrite: Overwrite = False,
+    executor: Executor = "local",
+    jobs: Jobs = None,
+    limit: Limit = None,
+    keep_checkpoint: Keep = "selected",
+    on_error: OnError = "stop",
+    quiet: Quiet = False,
+    debug: Debug = False,
+) -> None:
+    """Show what `run` with the same options would do: cells, labels, missing data. Starts nothing."""
+    _run_or_plan(**locals(), dry_run=True)
+
+
+def _run_or_plan(**given: Any) -> None:
+    from madbench.harness import run
+
+    result = run(
+        given.pop("model"),
+        given.pop("protocol"),
+        task=given.pop("task") or (),
+        data=given.pop("data") or (),
+        options=given.pop("set_") or (),
+        plugins=given.pop("plugin") or (),
+        **given,
+    )
+    if given["dry_run"]:
+        from madbench.cli.plan_text import plan_text
+
+        typer.echo(plan_text(result.plan), nl=False)
+    else:
+        _print_result(result, given["quiet"])
+    for error in dict.fromkeys(result.errors):
+        typer.echo(f"error: {error}", err=True)
+        if error.fix:
+            typer.echo(f"fix: {error.fix}", err=True)
+    if result.exit_code:
+        raise typer.Exit(result.exit_code)
+
+
+def _print_result(result: Any, quiet: bool) -> None:
+    """The folder, and the board of the cells that the command was about."""
+    if not result.folders:
+        return
+    typer.echo(f"results: {result.out}")
+    if quiet:
+        return
+    from madbench.report import report
+
+    typer.echo(report(result.folders, include_limited=True), nl=False)

@@ -1,0 +1,29 @@
+"""`madbench status`: the states of the cells below a folder."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+
+def status_command(
+    directory: Annotated[Path, typer.Argument(metavar="[DIR]", help="Results of `madbench run`.")] = Path("runs"),
+    as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
+) -> None:
+    """Show which cells are done, failed, running or unfinished."""
+    import json
+
+    from madbench.harness.status import cell_states
+
+    states = cell_states(directory)
+    if as_json:
+        typer.echo(json.dumps(states, indent=1))
+        return
+    for one in states:
+        typer.echo(f"{one['state']:<10} {one['cell']}" + (f": {one['detail']}" if one["detail"] else ""))
+    counts = {
+        state: sum(one["state"] == state for one in states) for state in ("done", "failed", "running", "unfinished")
+    }
+    typer.echo(", ".join(f"{count} {state}" for state, count in counts.items() if count) or "no cells")

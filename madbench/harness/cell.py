@@ -1,0 +1,80 @@
+"""A cell: one training, scored on all its conditions. Its identity is content, never a path, host or device."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from functools import cached_property
+
+from madbench.files import sha256_of
+from madbench.harness.data import Digest
+from madbench.models.spec import ModelSpec
+from madbench.protocols.schema import Protocol
+from madbench.registry import TASKS
+from madbench.tasks.sources import Source
+
+
+@dataclass(frozen=True)
+class Cell:
+    """What to train and score.
+
+    digest: of the data (`harness.data.digest`). weights: name -> sha256 of the initial weights the spec names.
+    uses_select: False when the model is fitted on train + select. notes: marks for the record, e.g. options set.
+    """
+
+    spec: ModelSpec
+    protocol: Protocol
+    task: str
+    draw: int
+    seed: int
+    source: Source
+    digest: Digest
+    weights: Mapping[str, str]
+    uses_select: bool
+    limit: int | None = None
+    notes: tuple[str, ...] = ()
+
+    @cached_property
+    def train_id(self) -> str:
+        """Hex sha256 of everything that decides the trained model."""
+        task = TASKS.load(self.task)
+        return sha256_of(
+            {
+                "spec": self.spec.hash,
+                "task": self.task,
+                "input": [task.input_convention, self.protocol.text_rendering],
+                "data": self.digest["train_fingerprint"],
+                "train": self.digest["train"]["sha256"],
+                "select": None if self.digest["select"] is None else self.digest["select"]["sha256"],
+                "uses_select": self.uses_select,
+                "budget": self.protocol.budget[self.task].examples_seen,
+                "eval_points": self.protocol.eval_points,
+                "seed": self.seed,
+                "weights": dict(self.weights),
+            }
+        )
+
+    @cached_property
+    def run_id(self) -> str:
+        """Hex sha256 of the training and of what it is scored on."""
+        return sha256_of(
+            {
+                "train_id": self.train_id,
+                "protocol": self.protocol.task_hash(self.task),
+                "name": self.protocol.id,
+                "draw": self.draw,
+                "data": self.digest["fingerprint"],
+                "conditions": [one["content"] for one in self.digest["conditions"]],
+                "limit": self.limit,
+            }
+        )
+
+    @property
+    def path(self) -> str:
+        """The cell's folder below the out folder."""
+        name = f"{self.source.kind}-d{self.draw}-s{self.seed}-{self.run_id[:8]}"
+        return f"{self.spec.name}/{self.protocol.id}/{self.task}/{name}"
+
+    @property
+    def label(self) -> str:
+        return f"{self.spec.name} {self.protocol.id} {self.task} draw {self.draw} seed {self.seed}"

@@ -1,0 +1,209 @@
+"""The data of a cell: read, drawn and checked; and a short digest of it that is remembered.
+
+The digest holds ids as hashes, counts and problems. It is all that a plan and the identity of a cell need, so that a
+finished cell is recognised without reading an annotation file again.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+import madbench
+from madbench.errors import DataMissing, NotComparable
+from madbench.files import read_json, sha256_of, sha256_of_file, write_json
+from madbench.harness.conditions import ConditionRows, build_conditions, content_of
+from madbench.home import home
+from madbench.protocols.schema import Protocol
+from madbench.registry import TASKS
+from madbench.tasks.contract import Row, Task
+from madbench.tasks.sources import DataChoice, Source, Sources, choose, fingerprint, has_split, unofficial
+from madbench.tasks.subsets import Subset, draw_subset
+
+Digest = dict[str, Any]
+
+
+@dataclass(frozen=True)
+class CellData:
+    """pool: the whole training split. conditions: declared ones and those derived from them."""
+
+    task: Task
+    pool: Sequence[Row]
+    subset: Subset
+    conditions: tuple[ConditionRows, ...]
+
+    def rest(self) -> tuple[Row, ...]:
+        """The training rows in neither train nor select."""
+        used = {row.example_id for row in (*self.subset.train, *(self.subset.select or ()))}
+        return tuple(row for row in self.pool if row.example_id not in used)
+
+
+def choose_sources(choice: DataChoice, tasks: Sequence[str], asked: Sequence[str]) -> Sources:
+    """As `tasks.sources.choose`, with mini written where it is needed."""
+    return choose(choice, tasks, asked, make_mini)
+
+
+def make_mini(task: str) -> Path:
+    from madbench.mini.build import ensure
+
+    return ensure(task)
+
+
+class _Memory:
+    """Rows of the task in use. Cells come task by task, so one task at a time is enough and bounds the memory."""
+
+    def __init__(self) -> None:
+        self._source: tuple[str, Path, str] | None = None
+        self._rows: dict[str, Sequence[Row]] = {}
+        self._conditions: dict[str, tuple[ConditionRows, ...]] = {}
+
+    def use(self, source: Source) -> None:
+        splits = [split for split in source.layout.files if has_split(source.layout, split)]
+        current = (source.task, source.root, fingerprint(source.layout, splits))
+        if current != self._source:
+            self.__init__()
+            self._source = current
+
+    def read(self, task: Task, source: Source, split: str) -> Sequence[Row]:
+        if split not in self._rows:
+            self._rows[split] = task.read(source.layout, split)
+        return self._rows[split]
+
+    def conditions(self, task: Task, source: Source, protocol: Protocol, limit: int | None):
+        declared = protocol.conditions[task.name]
+        key = sha256_of([[one.model_dump(mode="json") for one in declared], limit])
+        if key not in self._conditions:
+            read = lambda split: self.read(task, source, split)  # noqa: E731
+            self._conditions[key] = tuple(build_conditions(task, source, declared, read, tasks_code(), limit))
+        return self._conditions[key]
+
+
+_MEMORY = _Memory()
+
+
+def load_data(source: Source, protocol: Protocol, draw: int, limit: int | None) -> CellData:
+    """Read, draw, shift. Raises DataError."""
+    task = TASKS.load(source.task)
+    if not has_split(source.layout, "train"):
+        raise DataMissing(f"{task.name}: the source at {source.root} has no training split", fix="add its files")
+    _MEMORY.use(source)
+    select = protocol.select.get(task.name)
+    select_rows = None
+    if select is not None and select.split is not None:
+        if not has_split(source.layout, select.split):
+            raise DataMissing(
+                f"{task.name}: {protocol.id} selects on the {select.split} split, and {source.root} has none",
+                fix="add its files",
+            )
+        select_rows = _MEMORY.read(task, source, select.split)
+    pool = _MEMORY.read(task, source, "train")
+    subset = draw_subset(
+        pool,
+        task=task.name,
+        draw=draw,
+        subset=protocol.subset,
+        select=select,
+        select_rows=select_rows,
+        limit=limit,
+    )
+    return CellData(task, pool, subset, _MEMORY.conditions(task, source, protocol, limit))
+
+
+def digest(source: Source, protocol: Protocol, draw: int, limit: int | None) -> Digest:
+    """The digest of a cell's data, remembered by content. Raises DataError, or NotComparable for overlaps."""
+    task = TASKS.load(source.task)
+    splits = splits_used(source, protocol)
+    content = fingerprint(source.layout, splits)
+    key = sha256_of(
+        [madbench.__version__, tasks_code(), source.kind, content, splits, protocol.task_hash(task.name), draw, limit]
+    )
+    file = home() / "plans" / f"{key}.json"
+    if file.is_file():
+        found = read_json(file)
+    else:
+        found = _digest(source, protocol, content, load_data(source, protocol, draw, limit))
+        write_json(file, found)
+    _refuse_overlap(found, protocol, task.name)
+    return found
+
+
+def splits_used(source: Source, protocol: Protocol) -> list[str]:
+    """The splits a protocol reads of a source, as far as the source has them."""
+    select = protocol.select.get(source.task)
+    named = {one.source_split for one in protocol.conditions[source.task] if one.kind == "split"} | {"train"}
+    if select is not None and select.split is not None:
+        named.add(select.split)
+    return sorted(split for split in named if has_split(source.layout, split))
+
+
+@cache
+def tasks_code() -> str:
+    """Hex sha256 of the code that reads, draws and shifts: what is remembered must not outlive a correction of it."""
+    folder = Path(madbench.__file__).parent / "tasks"
+    files = sorted(folder.rglob("*.py"))
+    return sha256_of([[str(file.relative_to(folder)), sha256_of_file(file)] for file in files])
+
+
+def _digest(source: Source, protocol: Protocol, content: str, data: CellData) -> Digest:
+    manifest = data.subset.manifest
+    select = protocol.select.get(source.task)
+    fitted_on = ["train"] if select is None or select.split is None else ["train", select.split]
+    conditions, contents = [], {}
+    for condition in data.conditions:
+        of_split = None if condition.split is None or not condition.available else condition.split
+        contents[condition.name] = content_of(
+            condition,
+            None if of_split is None else fingerprint(source.layout, [of_split]),
+            contents.get(condition.of),
+        )
+        conditions.append({**condition.described(), "content": contents[condition.name]})
+    counts = {"train": len(data.pool)}
+    for split in splits_used(source, protocol):
+        counts[split] = len(_MEMORY.read(data.task, source, split))
+    return {
+        "fingerprint": content,
+        "train_fingerprint": fingerprint(source.layout, fitted_on),
+        "official_problems": unofficial(data.task, source.kind, counts),
+        "train": _without_ids(manifest["train"]),
+        "select": None if manifest["select"] is None else _without_ids(manifest["select"]),
+        "pool": manifest["pool"],
+        "conditions": conditions,
+        "overlap": _overlap(data),
+    }
+
+
+def _without_ids(described: dict) -> dict:
+    return {key: value for key, value in described.items() if key != "ids"}
+
+
+def _overlap(data: CellData) -> dict[str, list[str]]:
+    """What train and select share with each other and with the conditions: sentences, by `ids` and by `images`."""
+    parts = {"train": data.subset.train, "select": data.subset.select or ()}
+    others = {f"condition '{one.name}'": one.rows for one in data.conditions if one.kind == "split"}
+    found: dict[str, list[str]] = {"ids": [], "images": []}
+    for name, rows in parts.items():
+        against = {**others, **({"select": parts["select"]} if name == "train" else {})}
+        ids, images = {row.example_id for row in rows}, {row.image_id for row in rows}
+        for other, other_rows in against.items():
+            shared = len(ids & {row.example_id for row in other_rows})
+            if shared:
+                found["ids"].append(f"{name} and {other} share {shared} examples")
+            shared = len(images & {row.image_id for row in other_rows})
+            # Train and select of one split may share an image when single rows are the unit: nothing reported leaks.
+            if shared and other != "select":
+                found["images"].append(f"{name} and {other} share {shared} images")
+    return found
+
+
+def _refuse_overlap(found: Digest, protocol: Protocol, task: str) -> None:
+    problems = list(found["overlap"]["ids"])
+    if protocol.image_overlap == "refused":
+        problems += found["overlap"]["images"]
+    if problems:
+        raise NotComparable(
+            f"{task}, {protocol.id}: {'; '.join(problems)}",
+            fix="correct the data files; shared images can be declared with `image_overlap: by-construction`",
+        )

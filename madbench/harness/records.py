@@ -1,0 +1,175 @@
+"""The content of record.json (schema_version 1)."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import Any
+
+from madbench.files import sha256_of
+from madbench.harness.cell import Cell
+from madbench.harness.data import CellData
+from madbench.harness.provenance import environment, peak_memory
+from madbench.harness.selection import selection_entries
+from madbench.models.adapter import Account
+from madbench.tasks.contract import AnswerSpace, Task
+
+SCHEMA_VERSION = 1
+
+
+@dataclass(frozen=True)
+class Fitted:
+    """A training that is over. history: one line per evaluation point.
+
+    labelled: whether it used labels at all (a zero-shot model does not). timing: fit_s, predict_s.
+    earlier: the record of the run that trained it, when this one only predicted.
+    """
+
+    history: Sequence[Mapping[str, Any]]
+    account: Account
+    labelled: bool
+    timing: Mapping[str, float]
+    earlier: Mapping[str, Any] | None = None
+
+    @property
+    def trained_here(self) -> bool:
+        return self.earlier is None
+
+
+def build_record(
+    cell: Cell,
+    data: CellData,
+    space: AnswerSpace,
+    fitted: Fitted,
+    steps: Mapping[str, int],
+    device: str,
+    started: datetime,
+) -> dict[str, Any]:
+    """steps: rule -> step. Metrics of the conditions are those of the step that the protocol's rule chose."""
+    protocol, task = cell.protocol, data.task
+    first_id = next((one.name for one in data.conditions if one.role == "id" and one.available), None)
+    now = datetime.now(UTC)
+    record = {
+        "schema_version": SCHEMA_VERSION,
+        "run_id": cell.run_id,
+        "train_id": cell.train_id,
+        "status": "done",
+        "comparable": cell.limit is None,
+        "not_comparable_because": [] if cell.limit is None else [f"--limit {cell.limit}"],
+        "model": _model(cell, fitted.account),
+        "protocol": {
+            "name": protocol.name,
+            "version": protocol.version,
+            "hash": protocol.hash,
+            "task_hash": protocol.task_hash(cell.task),
+        },
+        "task": cell.task,
+        "draw": cell.draw,
+        "seed": cell.seed,
+        "primary": task.primary,
+        "selection_rule": protocol.selection,
+        "data": _data(cell, data, space),
+        "labels": _labels(cell, fitted),
+        "conditions": _conditions(cell, data, fitted.history, steps[protocol.selection]),
+        "selection": selection_entries(fitted.history, steps, task.primary, first_id),
+        "environment": environment(device),
+        "timing": {
+            **fitted.timing,
+            "teacher_s": fitted.account.teacher_s,
+            "total_s": (now - started).total_seconds(),
+        },
+        "memory": peak_memory(device),
+        "started_at": _iso(started),
+        "finished_at": _iso(now),
+    }
+    budget = protocol.budget[cell.task].examples_seen
+    record["usage"] = {
+        "updates": fitted.account.updates,
+        "examples_seen": fitted.account.examples_seen,
+        "sequences_seen": fitted.account.sequences_seen,
+        "max_examples": budget,
+    }
+    record["division"] = "open" if fitted.account.examples_seen > budget else "closed"
+    if fitted.earlier is not None:
+        record["trained_by"] = fitted.earlier["run_id"]
+    return record
+
+
+def metric_versions(cell: Cell, task: Task) -> dict[str, str]:
+    """Metric -> version: the task's, changed where the protocol says so."""
+    chosen = {name: version for name, version in cell.protocol.metrics.items() if name in task.metric_versions}
+    return {**task.metric_versions, **chosen}
+
+
+def _model(cell: Cell, account: Account) -> dict[str, Any]:
+    spec = cell.spec
+    return {
+        "name": spec.name,
+        "version": spec.version,
+        "adapter": spec.adapter,
+        "spec_hash": spec.hash,
+        "options": spec.options,
+        "profile": spec.profile,
+        "blind": spec.blind,
+        "seen": list(spec.seen),
+        "parameters": {name: account.parameters.get(name) for name in ("total", "trainable", "inference")},
+        "weights": {**cell.weights, **account.weights},
+        "notes": list(dict.fromkeys([*account.notes, *cell.notes])),
+    }
+
+
+def _data(cell: Cell, data: CellData, space: AnswerSpace) -> dict[str, Any]:
+    digest = cell.digest
+    select = digest["select"]
+    used = digest["train"]["n"] + (select["n"] if select is not None and _in_pool(cell) else 0)
+    return {
+        "source": cell.source.kind,
+        "fingerprint": digest["fingerprint"],
+        "official": not digest["official_problems"],
+        "official_problems": digest["official_problems"],
+        "train_ids_sha256": digest["train"]["sha256"],
+        "select_ids_sha256": None if select is None else select["sha256"],
+        "n_train": digest["train"]["n"],
+        "n_select": 0 if select is None else select["n"],
+        "n_pool": digest["pool"]["n"],
+        "train_fraction": used / digest["pool"]["n"],
+        "answer_space": {"n": space.n_choices, "sha256": sha256_of(list(space.labels)), "ceiling": space.ceiling},
+        "image_overlap": cell.protocol.image_overlap,
+    }
+
+
+def _in_pool(cell: Cell) -> bool:
+    rule = cell.protocol.select.get(cell.task)
+    return rule is not None and rule.split is None
+
+
+def _labels(cell: Cell, fitted: Fitted) -> dict[str, int]:
+    select = cell.digest["select"]
+    return {
+        "train": cell.digest["train"]["n"] if fitted.labelled else 0,
+        "select": select["n"] if select is not None and fitted.labelled else 0,
+        "tune": 0,
+        "teacher": fitted.account.teacher_labels,
+        "unlabelled": fitted.account.unlabelled,
+    }
+
+
+def _conditions(cell: Cell, data: CellData, history: Sequence[Mapping[str, Any]], step: int) -> list[dict[str, Any]]:
+    at = next(point["conditions"] for point in history if point["step"] == step)
+    versions = metric_versions(cell, data.task)
+    described = []
+    for condition in data.conditions:
+        metrics = at.get(condition.name, {}) if condition.available else {}
+        described.append(
+            {
+                **condition.described(),
+                "metrics": metrics,
+                "metric_versions": {name: versions.get(name.partition(":")[0], "1") for name in metrics},
+            }
+        )
+    return described
+
+
+def _iso(moment: datetime) -> str:
+    return moment.isoformat(timespec="seconds").replace("+00:00", "Z")

@@ -1,0 +1,136 @@
+"""A cell whose training exists already: copy the predictions that fit, make the missing ones, train nothing.
+
+Two protocols that train alike and report differently share their trainings this way, and a shift that is added to a
+protocol costs predictions only.
+"""
+
+from __future__ import annotations
+
+import shutil
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import replace
+from typing import Any
+
+from madbench.files import atomic_path
+from madbench.harness.cell import Cell
+from madbench.harness.conditions import score_all
+from madbench.harness.data import CellData
+from madbench.harness.evaluation import Evaluation, plain
+from madbench.harness.records import Fitted, metric_versions
+from madbench.harness.selection import chosen_steps
+from madbench.harness.store import CellFolder, read_predictions
+from madbench.models.adapter import Account, ModelAdapter
+
+
+def reuse(
+    cell: Cell,
+    data: CellData,
+    folder: CellFolder,
+    earlier: Sequence[CellFolder],
+    new_adapter: Callable[[], ModelAdapter],
+    evaluation: Evaluation,
+) -> Fitted | None:
+    """The finished training behind one of `earlier`, with all conditions of this cell scored; None when none serves.
+
+    new_adapter: makes an adapter to give a kept checkpoint to. evaluation: of this cell, on all its conditions.
+    """
+    for source in earlier:
+        record, history = source.record(), source.history()
+        if record is None or not history:
+            continue
+        steps = chosen_steps(history, data.task.primary, cell.protocol.selection)
+        step = steps[cell.protocol.selection]
+        for one in set(steps.values()):
+            _copy(cell, source, folder, one)
+        missing = [one for one in data.conditions if one.stored and not folder.predictions(one.name, step).is_file()]
+        seconds = 0.0
+        if missing:
+            began = time.monotonic()
+            if not _predict_missing(missing, source, step, new_adapter, evaluation):
+                continue
+            seconds = time.monotonic() - began
+        points = _rescored(cell, data, folder, history, set(steps.values()))
+        folder.write_history(points)
+        return Fitted(
+            history=points,
+            account=_account(record),
+            labelled=record["labels"]["train"] > 0,
+            timing={"fit_s": record["timing"]["fit_s"], "predict_s": seconds},
+            earlier=record,
+        )
+    return None
+
+
+def can_serve(cell: Cell, earlier: Sequence[CellFolder]) -> bool:
+    """Whether a plan may say `predict only`: everything is stored, or a checkpoint of an earlier run is kept."""
+    wanted = _stored_contents(cell)
+    for source in earlier:
+        contents = source.manifest().get("contents", {})
+        if all(contents.get(name) == content for name, content in wanted.items()):
+            return True
+        if source.checkpoints.kept() is not None:
+            return True
+    return False
+
+
+def _stored_contents(cell: Cell) -> dict[str, str]:
+    kinds = ("split", "transform")
+    return {
+        one["name"]: one["content"] for one in cell.digest["conditions"] if one["available"] and one["kind"] in kinds
+    }
+
+
+def _copy(cell: Cell, source: CellFolder, folder: CellFolder, step: int) -> None:
+    """Take over the predictions of every condition that is the same there."""
+    contents = source.manifest().get("contents", {})
+    for name, content in _stored_contents(cell).items():
+        origin, target = source.predictions(name, step), folder.predictions(name, step)
+        if contents.get(name) == content and origin.is_file() and not target.is_file():
+            with atomic_path(target) as temporary:
+                shutil.copyfile(origin, temporary)
+
+
+def _predict_missing(missing, source, step, new_adapter, evaluation) -> bool:
+    """Predict conditions from a kept checkpoint of that step. False when there is none or it cannot be taken."""
+    kept = source.checkpoints.kept()
+    if kept is None or kept.step != step:
+        return False
+    adapter = new_adapter()
+    if not adapter.restore(kept.read()):
+        return False
+    replace(evaluation, conditions=missing, select=None).at(adapter, step)
+    return True
+
+
+def _rescored(cell, data, folder, history, steps) -> list[dict[str, Any]]:
+    """The earlier history for this cell's conditions: scored from their predictions where they are stored."""
+    versions = metric_versions(cell, data.task)
+    points = []
+    for point in history:
+        conditions: dict[str, dict[str, float]] = {}
+        if point["step"] in steps:
+            stored = {
+                one.name: read_predictions(folder.predictions(one.name, point["step"]), one.rows, data.task.legs)
+                for one in data.conditions
+                if one.stored and folder.predictions(one.name, point["step"]).is_file()
+            }
+            scores = score_all(data.task, data.conditions, stored, versions)
+            conditions = {name: plain(one.metrics) for name, one in scores.items()}
+        points.append({"step": point["step"], "select": point["select"], "conditions": conditions})
+    return points
+
+
+def _account(record: dict[str, Any]) -> Account:
+    parameters = {name: count for name, count in record["model"]["parameters"].items() if count is not None}
+    return Account(
+        parameters=parameters,
+        updates=record["usage"]["updates"],
+        examples_seen=record["usage"]["examples_seen"],
+        sequences_seen=record["usage"]["sequences_seen"],
+        teacher_s=record["timing"]["teacher_s"],
+        teacher_labels=record["labels"]["teacher"],
+        unlabelled=record["labels"]["unlabelled"],
+        weights=record["model"]["weights"],
+        notes=tuple(record["model"]["notes"]),
+    )
