@@ -7,7 +7,7 @@ Protocols and model specs are found by the same rules: a path is taken as it is;
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Generic, TypeVar
@@ -16,7 +16,7 @@ from pydantic import BaseModel
 
 from madbench.errors import ConfigError, DataMissing, UsageError, did_you_mean
 from madbench.home import shipped
-from madbench.protocols.yaml_files import Document, check, read_document
+from madbench.protocols.yaml_files import Document, Whole, check, never, read_document
 
 SUFFIXES = (".yaml", ".yml")
 Spec = TypeVar("Spec", bound=BaseModel)
@@ -35,12 +35,17 @@ class Entry(Generic[Spec]):
 
 @dataclass(frozen=True)
 class Catalogue(Generic[Spec]):
-    """The files of one kind. folder: below the working directory and among what ships. whole: see Document.over."""
+    """The files of one kind.
+
+    folder: its name below the working directory and among what ships. whole: see Document.over. also: a check beyond
+    the schema, of the document and the checked spec; it raises ConfigError.
+    """
 
     kind: str
     folder: str
     schema: type[Spec]
-    whole: frozenset[str] = frozenset()
+    whole: Whole = never
+    also: Callable[[Document, Any], None] | None = None
 
     def load(self, name: str | Path, also_known: Iterable[str] = ()) -> Spec:
         """A file by path, `name` or `name@version`. Raises UsageError for unknown names, ConfigError for bad content.
@@ -110,6 +115,8 @@ class Catalogue(Generic[Spec]):
                 fix="give both the same name, so that it can be found by it",
                 where=document.place(("name",)),
             )
+        if self.also is not None:
+            self.also(document, spec)
         return spec
 
     def _resolve(self, path: Path, below: tuple[Path, ...]) -> Document:

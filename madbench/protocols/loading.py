@@ -2,16 +2,23 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, get_args
 
 from madbench.protocols.catalogue import Catalogue
-from madbench.protocols.schema import Protocol, TaskName
+from madbench.protocols.schema import Protocol, Select, TaskName
+from madbench.protocols.yaml_files import KeyPath
 
-# What to train on, and where the select rows come from, are each one decision: `every: 5` replaces `movies: 0.05`.
-PROTOCOLS: Catalogue[Protocol] = Catalogue(
-    "protocol", "protocols", Protocol, whole=frozenset({"subset", "select", "select.*"})
-)
+
+def one_decision(at: KeyPath, above: Mapping[str, Any]) -> bool:
+    """Whether a child's mapping replaces its parent's: in `subset` and select rules, keys exclude each other."""
+    if at[0] == "select":
+        return len(at) == 2 or set(above) <= set(Select.model_fields)
+    return at == ("subset",)
+
+
+PROTOCOLS: Catalogue[Protocol] = Catalogue("protocol", "protocols", Protocol, whole=one_decision)
 
 
 def load_protocol(name: str | Path) -> Protocol:
@@ -32,7 +39,11 @@ def json_schema() -> dict[str, Any]:
         "description": "The name or path of a protocol whose values hold where this file gives none.",
     }
     rule = {"anyOf": [{"$ref": "#/$defs/Select"}, {"type": "null"}, {"const": "none"}]}
-    per_task = {"type": "object", "propertyNames": {"enum": list(get_args(TaskName))}, "additionalProperties": rule}
+    per_task = {
+        "type": "object",
+        "properties": {task: rule for task in get_args(TaskName)},
+        "additionalProperties": False,
+    }
     schema["properties"]["select"] = {
         "description": "One rule for every task, or one under each.",
         "anyOf": [*rule["anyOf"], per_task],

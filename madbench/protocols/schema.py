@@ -140,15 +140,17 @@ class Protocol(Strict):
     @model_validator(mode="before")
     @classmethod
     def _one_rule_for_every_task(cls, data):
-        # `select: {every: 5}` is short for the same rule under each task, and `none` reads better than `null`.
+        # `select: {every: 5}` is the rule of every task without one of its own, and `none` reads better than `null`.
         if not isinstance(data, dict) or not isinstance(data.get("tasks"), list):
             return data
         select = data.get("select")
         if select is None or select == "none":
             return {**data, "select": {}}
         if isinstance(select, dict):
-            if select and set(select) <= set(Select.model_fields):
-                select = {task: select for task in data["tasks"] if isinstance(task, str)}
+            shared = {key: value for key, value in select.items() if key in Select.model_fields}
+            if shared:
+                every_task = {task: shared for task in data["tasks"] if isinstance(task, str)}
+                select = every_task | {key: value for key, value in select.items() if key not in shared}
             select = {task: None if rule == "none" else rule for task, rule in select.items()}
             return {**data, "select": select}
         return data
@@ -185,7 +187,7 @@ class Protocol(Strict):
                 raise ValueError(f"conditions.{task}.{condition.name}: the training split cannot be reported")
         rule = self.select.get(task)
         if self.selection == "id-val" and rule is None:
-            raise ValueError(f"selection 'id-val' needs a select rule for task '{task}'")
+            raise ValueError(f"select.{task}: selection 'id-val' needs a rule that says which rows select")
         reported = {condition.source_split for condition in conditions if condition.kind == "split"}
         if rule is not None and rule.split in reported:
             raise ValueError(

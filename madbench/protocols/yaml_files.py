@@ -10,7 +10,7 @@ from __future__ import annotations
 import re
 import types
 import typing
-from collections.abc import Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, TypeVar
@@ -21,11 +21,17 @@ from pydantic import BaseModel, ValidationError
 from madbench.errors import ConfigError, DataMissing, did_you_mean
 
 KeyPath = tuple[str | int, ...]
+Whole = Callable[[KeyPath, Mapping[str, Any]], bool]
 Checked = TypeVar("Checked", bound=BaseModel)
 
 # Aliases can make a small file huge; no honest protocol comes near this.
 MOST_NODES = 100_000
 EXPONENT_WITHOUT_POINT = re.compile(r"^[+-]?\d+[eE][+-]?\d+$|^[+-]?\d*\.\d*[eE]\d+$")
+
+
+def never(at: KeyPath, above: Mapping[str, Any]) -> bool:
+    """The usual answer to `whole`: mappings merge."""
+    return False
 
 
 @dataclass(frozen=True)
@@ -61,14 +67,23 @@ class Document:
             self.path, value, {at: place for at, place in self.places.items() if at[:1] not in {(k,) for k in keys}}
         )
 
-    def over(self, parent: Document, whole: frozenset[str] = frozenset()) -> Document:
+    def part(self, *at: str | int) -> Document:
+        """The mapping below a key path as a document of its own; an empty one when it is not there."""
+        value: Any = self.value
+        for key in at:
+            value = value.get(key) if isinstance(value, dict) else None
+        places = {path[len(at) :]: place for path, place in self.places.items() if path[: len(at)] == at}
+        places[()] = self.place(at)
+        return Document(self.path, value if isinstance(value, dict) else {}, places)
+
+    def over(self, parent: Document, whole: Whole = never) -> Document:
         """This document laid over `parent`: mappings merge key by key, everything else is replaced.
 
-        whole: key paths (`subset`, `select.*`) whose mapping is one decision and is replaced as a whole.
+        whole: says of a key path and the mapping above whether it is one decision, replaced as a whole.
         """
         places = dict(parent.places)
         value = _lay_over(self, parent.value, self.value, (), whole, places)
-        places[()] = Place(self.path, 1)
+        places[()] = self.place(())
         return Document(self.path, value, places)
 
 
@@ -101,24 +116,22 @@ def read_document(path: Path) -> Document:
     return Document(path, value, builder.places)
 
 
-def check(document: Document, schema: type[Checked], prefix: KeyPath = ()) -> Checked:
-    """The document (or the part below `prefix`) as an instance of a pydantic class.
-
-    Raises ConfigError naming every problem with its file and line.
-    """
-    value: Any = document.value
-    for key in prefix:
-        value = value[key]
+def check(document: Document, schema: type[Checked]) -> Checked:
+    """The document as an instance of a pydantic class. Raises ConfigError naming every problem by file and line."""
     try:
-        return schema.model_validate(value)
+        return schema.model_validate(document.value)
     except ValidationError as error:
-        problems = [_Problem.of(found, document, schema, prefix) for found in error.errors(include_url=False)]
-        raise problems_error(document.path, problems) from None
+        raise problems_error(document.path, problems_of(error, document, schema)) from None
 
 
-def problems_error(path: Path, problems: list[_Problem]) -> ConfigError:
-    """One ConfigError for all problems, in the order of their lines."""
-    problems = sorted(problems, key=lambda problem: (str(problem.place.path), problem.place.line, problem.message))
+def problems_of(error: ValidationError, document: Document, schema: type[BaseModel]) -> list[Problem]:
+    """What pydantic found wrong with a document, in our words."""
+    return [Problem.of(found, document, schema) for found in error.errors(include_url=False)]
+
+
+def problems_error(path: Path, problems: Iterable[Problem]) -> ConfigError:
+    """One ConfigError for all problems, each told once, in the order of their lines."""
+    problems = sorted(set(problems), key=lambda problem: (str(problem.place.path), problem.place.line, problem.message))
     fix = "correct the file, then run `madbench validate` on it"
     if len(problems) == 1:
         return ConfigError(problems[0].message, fix=fix, where=problems[0].place)
@@ -189,14 +202,13 @@ def _lay_over(
     below: Mapping[str, Any],
     above: Mapping[str, Any],
     at: KeyPath,
-    whole: frozenset[str],
+    whole: Whole,
     places: dict[KeyPath, Place],
 ) -> dict[str, Any]:
     merged = dict(below)
     for key, value in above.items():
         here = (*at, key)
-        pattern = {".".join(map(str, here)), ".".join((*map(str, at), "*"))}
-        if isinstance(value, Mapping) and isinstance(merged.get(key), Mapping) and not pattern & whole:
+        if isinstance(value, Mapping) and isinstance(merged.get(key), Mapping) and not whole(here, value):
             merged[key] = _lay_over(child, merged[key], value, here, whole, places)
             continue
         merged[key] = value
@@ -210,21 +222,22 @@ def _lay_over(
 
 
 @dataclass(frozen=True)
-class _Problem:
+class Problem:
+    """One thing that is wrong, and where it was written."""
+
     place: Place
     message: str
 
     @classmethod
-    def of(cls, found: Mapping[str, Any], document: Document, schema: type[BaseModel], prefix: KeyPath) -> _Problem:
-        location = tuple(part for part in found["loc"] if part != "[key]")
-        at = (*prefix, *location)
+    def of(cls, found: Mapping[str, Any], document: Document, schema: type[BaseModel]) -> Problem:
+        at = tuple(part for part in found["loc"] if part != "[key]")
         place = document.place(at)
         if found["type"] == "value_error":
             # Checks across fields begin their message with the key they are about.
             named = re.match(r"[\w.-]+", str(found["ctx"]["error"]))
             place = document.place((*at, *named[0].split("."))) if named else place
         name = ".".join(str(part) for part in at)
-        message = _message(found, location, schema, place)
+        message = _message(found, at, schema, place)
         return cls(place, f"{name}: {message}" if name else message)
 
 

@@ -1,0 +1,142 @@
+"""The top of the command line: which commands there are, how errors look, and exit codes.
+
+Commands are named as `"module:attribute"` and imported when used, so `madbench --help` and the light commands stay
+light. Nothing here or in the command modules imports torch, pandas or pydantic before a command runs.
+"""
+
+from __future__ import annotations
+
+import os
+import sys
+from collections.abc import Sequence
+from typing import Annotated, Any
+
+import typer
+from typer.core import TyperGroup
+
+from madbench import __version__
+from madbench.errors import Interrupted, MadbenchError, did_you_mean
+from madbench.registry import resolve
+
+# In the order of `madbench --help`: the way of a study, then looking things up, then data.
+COMMANDS = {
+    "run": "madbench.cli.run:run_command",
+    "plan": "madbench.cli.run:plan_command",
+    "report": "madbench.cli.report:report_command",
+    "status": "madbench.cli.status:status_command",
+    "list": "madbench.cli.list:list_command",
+    "show": "madbench.cli.show:show_command",
+    "validate": "madbench.cli.validate:validate_command",
+    "score": "madbench.cli.score:score_command",
+    "data": "madbench.cli.data:data",
+    "doctor": "madbench.cli.doctor:doctor_command",
+}
+
+
+class Commands(TyperGroup):
+    """The command group, filled from COMMANDS on demand."""
+
+    def list_commands(self, ctx: Any) -> list[str]:
+        return list(COMMANDS)
+
+    def get_command(self, ctx: Any, name: str) -> Any:
+        if name not in COMMANDS:
+            return None
+        return _as_command(name, resolve(COMMANDS[name]))
+
+    def resolve_command(self, ctx: Any, args: list[str]) -> Any:
+        if args and args[0] not in COMMANDS and not args[0].startswith("-"):
+            hint = did_you_mean(args[0], COMMANDS)
+            ctx.fail(f"no command '{args[0]}'" + (f"; {hint}" if hint else ""))
+        return super().resolve_command(ctx, args)
+
+
+def _as_command(name: str, target: Any) -> Any:
+    """A command from a function, or a group of them from a typer app."""
+    if isinstance(target, typer.Typer):
+        target.info.name = name
+        return typer.main.get_group(target)
+    single = typer.Typer(rich_markup_mode=None, add_completion=False)
+    single.command(name)(target)
+    return typer.main.get_command(single)
+
+
+app = typer.Typer(
+    cls=Commands,
+    rich_markup_mode=None,
+    pretty_exceptions_enable=False,
+    no_args_is_help=True,
+    context_settings={"help_option_names": ["-h", "--help"]},
+)
+
+
+def _print_version(wanted: bool) -> None:
+    if wanted:
+        typer.echo(f"madbench {__version__}")
+        raise typer.Exit()
+
+
+@app.callback()
+def top(
+    version: Annotated[
+        bool, typer.Option("--version", callback=_print_version, is_eager=True, help="Print the version.")
+    ] = False,
+    debug: Annotated[bool, typer.Option("--debug", help="Show tracebacks; may stand anywhere on the line.")] = False,
+) -> None:
+    """Low-shot and domain-shift evaluation of vision-language fine-tuning, on VCR, SNLI-VE and VQA v2.
+
+    Start with: madbench run --model mad --protocol lowshot-1pct, then: madbench report
+    """
+
+
+def main(arguments: Sequence[str] | None = None) -> None:
+    """Run the command line and leave the process with one of the documented exit codes."""
+    given = list(sys.argv[1:] if arguments is None else arguments)
+    debug = "--debug" in given or bool(os.environ.get("MADBENCH_DEBUG"))
+    # Taken out here, so that it may stand before or after the command.
+    sys.exit(run_app([word for word in given if word != "--debug"], debug))
+
+
+def run_app(arguments: list[str], debug: bool = False) -> int:
+    """One command; the exit code. With `debug`, errors are raised instead of shown."""
+    try:
+        code = app(arguments, prog_name="madbench", standalone_mode=False)
+        sys.stdout.flush()
+        return code if isinstance(code, int) else 0
+    except BrokenPipeError:
+        # The reader (head, less) has seen enough; Python would complain once more when it closes stdout.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return 0
+    except (KeyboardInterrupt, typer.Abort):
+        return _show(Interrupted("interrupted", fix="the same command again goes on where this one stopped"))
+    except MadbenchError as error:
+        if debug:
+            raise
+        return _show(error)
+    except Exception as error:
+        if hasattr(error, "format_message") and hasattr(error, "exit_code"):
+            return _show_usage(error)
+        if debug:
+            raise
+        what = f"{type(error).__name__}: {error}" if str(error) else type(error).__name__
+        return _show(MadbenchError(f"unexpected, {what}", fix="run it again with --debug and report what it shows"))
+
+
+def _show(error: MadbenchError) -> int:
+    typer.echo(f"error: {error}", err=True)
+    if error.fix:
+        typer.echo(f"fix: {error.fix}", err=True)
+    return error.exit_code
+
+
+def _show_usage(error: Any) -> int:
+    """A mistake on the command line, as typer found it."""
+    context = getattr(error, "ctx", None)
+    message = error.format_message()
+    if not message:  # `madbench` alone: the help has been asked for, in a way
+        typer.echo(context.get_help() if context is not None else "")
+        return error.exit_code
+    path = context.command_path if context is not None else "madbench"
+    typer.echo(f"error: {message[0].lower()}{message[1:].rstrip('.')}", err=True)
+    typer.echo(f"fix: see `{path} --help`", err=True)
+    return 2
