@@ -11,6 +11,8 @@ from madbench.mini import sprites
 from madbench.mini.scenes import CELL, HOLDABLE, PERSON_KINDS, PROP_KINDS, SIDE, Person, Prop, Scene
 
 CHUNK = 256
+# A random byte to noise: the sum of two numbers 0..7, less 7.
+_NOISE = np.array([(byte & 7) + ((byte >> 4) & 7) - 7 for byte in range(256)], np.int16)
 _POSES = sprites.people().shape[1]
 _FIRST_PROP = len(PERSON_KINDS) * _POSES
 _FIRST_HELD = _FIRST_PROP + len(PROP_KINDS)
@@ -77,7 +79,7 @@ def _draw_chunk(scenes: Sequence[Scene], rng: np.random.Generator) -> np.ndarray
     _paint(canvas, bodies)
     _paint(canvas, carried)  # after the bodies: a carried thing lies over its person
     noise = np.frombuffer(rng.bytes(canvas.size), np.uint8).reshape(canvas.shape)
-    canvas += (noise & 7).astype(np.int16) + ((noise >> 4) & 7) - 7
+    canvas += _NOISE[noise]
     return canvas.clip(0, 255).astype(np.uint8)
 
 

@@ -38,7 +38,7 @@ UNSTATED = (
 _PUNCTUATION = ". , ? '"
 _FUNCTION = """
     a an and are at because behind below above both by can child color doing everyone for from has have her him his he
-    here holding how i in is it its kind left like likes looking many near next not nobody nothing of on only or panel
+    here holding how i in is it its kind left like likes looking looks many near next not nobody nothing of on only or panel
     people person picture right s see she shirt shirts shows side so someone something stands that the their them
     there they thing things this to too top bottom together want wants we wearing what where which while who why with yes
     friend after work before lunch rain birthday fun 0 1 2 3 4 5

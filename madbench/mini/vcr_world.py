@@ -12,7 +12,7 @@ The documented shortcut is in the subjects: the right choice names the person as
 from __future__ import annotations
 
 from dataclasses import dataclass
-from functools import cached_property
+from functools import cache, cached_property
 
 from madbench.mini.draws import Draws
 from madbench.mini.scenes import ACTIONS, COLOURS, FEMALE, HOLDABLE, PERSON_KINDS, PROP_KINDS, Scene, SceneStyle
@@ -24,9 +24,9 @@ QUESTIONS_PER_IMAGE = 4
 # Weights of how a choice's subject is written: the person asked about, a pronoun, that person beside another,
 # another person (a pair: the pair, they, the two by "and", another pair). Where the picture has nobody else, only the
 # first two are possible.
-RIGHT_SUBJECTS = (60, 22, 18, 0)
-WRONG_SUBJECTS = (36, 19, 12, 33)
-ALONE_RIGHT, ALONE_WRONG = (74, 26), (68, 32)
+RIGHT_SUBJECTS = (64, 20, 16, 0)
+WRONG_SUBJECTS = (31, 19, 12, 38)
+ALONE_RIGHT, ALONE_WRONG = (74, 26), (64, 36)
 CROSSED = 0.6  # share of questions whose choices cross right and wrong details
 FROM_THE_SCENE = 0.5  # how often a wrong detail of a person is another person's right one
 
@@ -371,10 +371,15 @@ def _name_the_actor(
     return _shuffle([_fill(pattern, {"S": [[who]], "colour": word}) for who, word in pairs], draws)
 
 
+@cache
+def _parts(pattern: str) -> list[str]:
+    return pattern.split(" ")
+
+
 def _fill(pattern: str, values: dict[str, str | Tokens]) -> Tokens:
     """Pattern to tokens; the first word of a sentence is capitalised."""
     tokens: Tokens = []
-    for part in pattern.split(" "):
+    for part in _parts(pattern):
         if part[0] != "{":
             tokens.append(part)
             continue

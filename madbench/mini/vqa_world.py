@@ -27,11 +27,11 @@ STYLE = SceneStyle(
     people=(25, 50, 25),
     props=(25, 45, 30),
     holding=0.65,
-    colours=(38, 18, 12, 9, 7, 6, 5, 5),
-    actions=(38, 18, 14, 12, 10, 8),
+    colours=(45, 22, 8, 7, 6, 5, 4, 3),
+    actions=(42, 23, 12, 9, 8, 6),
     distinct_kinds=True,
 )
-YES = {"is there a": 0.62, "is the": 0.4}
+YES = {"is there a": 0.7, "is the": 0.33}
 WHO_WEIGHTS = (10, 5, 3, 3)  # by person kind
 
 ANSWERS: dict[str, tuple[str, ...]] = {
@@ -223,7 +223,7 @@ def _height(scene: Scene, draws: Draws) -> Asked | None:
 _MAKERS: tuple[Callable[[Scene, Draws], Asked | None], ...] = (
     _color, _how_many_people, _how_many, _is_there, _is_the, _doing, _holding, _thing, _who, _side, _height,
 )  # fmt: skip
-_WEIGHTS = (25, 9, 20, 16, 20, 12, 7, 8, 14, 4, 4)
+_WEIGHTS = (25, 9, 20, 16, 20, 17, 5, 4, 14, 4, 4)
 
 # How often an annotator gives the true answer, and how many questions in a hundred are that clear.
 _CLARITY = (1.0, 0.95, 0.85, 0.72)
