@@ -93,7 +93,9 @@ def main(arguments: Sequence[str] | None = None) -> None:
     """Run the command line and leave the process with one of the documented exit codes."""
     given = list(sys.argv[1:] if arguments is None else arguments)
     debug = "--debug" in given or bool(os.environ.get("MADBENCH_DEBUG"))
-    # Taken out here, so that it may stand before or after the command.
+    if debug:
+        # Taken off the line below, so that it may stand before or after the command; `run` reads it from here.
+        os.environ["MADBENCH_DEBUG"] = "1"
     sys.exit(run_app([word for word in given if word != "--debug"], debug))
 
 
@@ -132,11 +134,11 @@ def _show(error: MadbenchError) -> int:
 def _show_usage(error: Any) -> int:
     """A mistake on the command line, as typer found it."""
     context = getattr(error, "ctx", None)
-    message = error.format_message()
-    if not message:  # `madbench` alone: the help has been asked for, in a way
-        typer.echo(context.get_help() if context is not None else "")
-        return error.exit_code
+    if type(error).__name__ == "NoArgsIsHelpError":
+        typer.echo(context.get_help(), err=True)
+        return 2
+    message = error.format_message().rstrip(".").replace("Value error, ", "")
     path = context.command_path if context is not None else "madbench"
-    typer.echo(f"error: {message[0].lower()}{message[1:].rstrip('.')}", err=True)
+    typer.echo(f"error: {message[:1].lower()}{message[1:]}", err=True)
     typer.echo(f"fix: see `{path} --help`", err=True)
     return 2

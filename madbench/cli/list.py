@@ -25,7 +25,10 @@ def list_command(
     out: Annotated[Path, typer.Option(help="The folder of run folders, for `list runs`.")] = Path("runs"),
     plugin: Annotated[list[str] | None, typer.Option(help="A file or module that registers adapters.")] = None,
 ) -> None:
-    """List what there is; a broken YAML file is listed as broken and makes the exit code 2."""
+    """List models, protocols, tasks, shifts, runs or results.
+
+    A broken YAML file is listed as broken, and makes the exit code 2.
+    """
     import json
 
     from madbench.plugins import load_plugin
@@ -99,7 +102,7 @@ def list_shifts() -> list[dict[str, Any]]:
             "origin": TASKS.origin(name),
             "task": name,
             "kind": shift.kind,
-            "summary": shift.card.strip().splitlines()[0],
+            "summary": shift.card.strip().split(". ")[0].splitlines()[0].rstrip("."),
         }
         for name in TASKS.names()
         for shift in TASKS.load(name).shifts().values()

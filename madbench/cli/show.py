@@ -19,7 +19,10 @@ def show_command(
     as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
     plugin: Annotated[list[str] | None, typer.Option(help="A file or module that registers adapters.")] = None,
 ) -> None:
-    """Show one protocol or model: every resolved value, its hash, and which of them are our own choice."""
+    """Show one protocol or model with its hash.
+
+    Every value with `extends` resolved, and which of them a source states and which are our choice.
+    """
     import json
 
     from madbench.plugins import load_plugin

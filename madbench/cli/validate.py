@@ -12,7 +12,10 @@ def validate_command(
     files: Annotated[list[Path], typer.Argument(help="YAML files of protocols and models.")],
     plugin: Annotated[list[str] | None, typer.Option(help="A file or module that registers adapters.")] = None,
 ) -> None:
-    """Check protocol and model files; exit code 2 when one of them would not run."""
+    """Check protocol and model files.
+
+    Every problem is told with its file and line; exit code 2 when a file would not run.
+    """
     from madbench.errors import MadbenchError
     from madbench.plugins import load_plugin
 
@@ -33,13 +36,13 @@ def validate_file(file: Path) -> str:
     """What a file is, e.g. `protocol lowshot-1pct@1`. Raises ConfigError or DataMissing when it does not validate."""
     from madbench.models.load import MODELS
     from madbench.protocols import PROTOCOLS
-    from madbench.protocols.yaml_files import read_document
+    from madbench.protocols.yaml_files import check_part
 
     # A model names an adapter, itself or by way of what it extends; a protocol never does.
     catalogue = MODELS if _names_adapter(file) else PROTOCOLS
     if file.stem.startswith("_"):
-        read_document(file)
-        return f"{catalogue.kind} part, to be extended; its values are checked with the files that extend it"
+        check_part(catalogue.document(file), catalogue.schema)
+        return f"{catalogue.kind} part, to be extended"
     spec = catalogue.load(file)
     return f"{catalogue.kind} {spec.name}@{spec.version}"
 

@@ -124,6 +124,16 @@ def check(document: Document, schema: type[Checked]) -> Checked:
         raise problems_error(document.path, problems_of(error, document, schema)) from None
 
 
+def check_part(document: Document, schema: type[BaseModel]) -> None:
+    """A document that others extend: what stands there must fit, what is missing may come from them."""
+    try:
+        schema.model_validate(document.value)
+    except ValidationError as error:
+        found = [one for one in error.errors(include_url=False) if one["type"] != "missing" or len(one["loc"]) > 1]
+        if found:
+            raise problems_error(document.path, [Problem.of(one, document, schema) for one in found]) from None
+
+
 def problems_of(error: ValidationError, document: Document, schema: type[BaseModel]) -> list[Problem]:
     """What pydantic found wrong with a document, in our words."""
     return [Problem.of(found, document, schema) for found in error.errors(include_url=False)]

@@ -101,6 +101,22 @@ def read(layout: Layout, split: str) -> list[VqaRow]:
     return rows
 
 
+def read_files(annotations: Path, questions: Path | None = None) -> list[VqaRow]:
+    """The questions of files named one by one, for scoring: no images, and no question text without its file.
+
+    Raises what `read` raises.
+    """
+    asked: dict[int, tuple[int, str, int]] = {}
+    if questions is not None:
+        asked = _questions(questions)
+    else:
+        for index, record in enumerate(_elements(annotations, "annotations")):
+            # Anything else about a record is checked, and explained, below.
+            if isinstance(record, dict) and type(record.get("question_id")) is int:
+                asked.setdefault(record["question_id"], (record.get("image_id"), "", index))
+    return _annotated(asked, questions or annotations, annotations, _Images(None, ""))
+
+
 # --------------------------------------------------------------------------- the two files
 
 
