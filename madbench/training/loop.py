@@ -95,7 +95,10 @@ def state_of(module: nn.Module, optimizer: torch.optim.Optimizer | None, step: i
     state = {"step": step, "module": {name: value.detach().clone() for name, value in module.state_dict().items()}}
     if optimizer is not None:
         moments = optimizer.state_dict()["state"]
-        state["optimizer"] = {str(key): dict(value) for key, value in moments.items()}
+        # Cloned: the optimiser goes on writing into its moments after the state was taken.
+        state["optimizer"] = {
+            str(key): {name: value.clone() for name, value in entry.items()} for key, entry in moments.items()
+        }
     return state
 
 
