@@ -1,0 +1,56 @@
+"""`madbench report`: comparison tables from records."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+
+def report_command(
+    dirs: Annotated[
+        list[Path] | None,
+        typer.Argument(metavar="[DIR]...", help="Run folders to read (default: runs).", show_default=False),
+    ] = None,
+    format: Annotated[str, typer.Option("--format", metavar="md|csv|json", help="What to write.")] = "md",
+    out: Annotated[Path | None, typer.Option("--out", help="Write to this file instead of the screen.")] = None,
+    baseline: Annotated[
+        str, typer.Option("--baseline", help="The model that the others are compared with.")
+    ] = "student",
+    published: Annotated[
+        str,
+        typer.Option(
+            "--published", metavar="facts|all|none", help="Published results, set apart below tables of real data."
+        ),
+    ] = "facts",
+    strict: Annotated[
+        bool, typer.Option("--strict", help="Exit 4 when anything is missing, failed, limited or mixed.")
+    ] = False,
+    check: Annotated[
+        Path | None,
+        typer.Option("--check", help="Compare with this file instead of printing; exit 4 when it is stale."),
+    ] = None,
+    include_limited: Annotated[
+        bool, typer.Option("--include-limited", help="Also show runs made with --limit, marked with *.")
+    ] = False,
+) -> None:
+    """Compare what has been run: tables with intervals, differences and costs."""
+    from madbench.report import report
+
+    text = report(
+        dirs or [Path("runs")],
+        format=format,
+        baseline=baseline,
+        out=out,
+        published=published,
+        strict=strict,
+        check=check,
+        include_limited=include_limited,
+    )
+    if check is not None:
+        typer.echo(f"{check} is up to date")
+    elif out is not None:
+        typer.echo(f"wrote {out}", err=True)
+    else:
+        typer.echo(text, nl=False)

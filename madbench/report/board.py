@@ -1,0 +1,357 @@
+"""Records to boards: what stands beside what, and the numbers. Formats only lay out what is decided here.
+
+    Board -> tables (one protocol, one source) -> rows (one model) -> cells (one column)
+
+One table = one protocol task hash and one data fingerprint per task. The combination with most records stands in the
+main table of its protocol and source; every other one gets a table of its own that says why.
+"""
+
+from __future__ import annotations
+
+from collections import Counter, defaultdict
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+
+from madbench.errors import DataMissing, UsageError, did_you_mean
+from madbench.files import sha256_of
+from madbench.report import notes
+from madbench.report.numbers import Group
+from madbench.report.predictions import CONTROL, Predictions
+from madbench.report.records import Failure, Record, Runs
+from madbench.report.statistics import Estimate
+
+MINI = "mini"
+BASELINE = "student"
+
+LEGS_FIRST = ("q2a", "qa2r", "q2ar", "accuracy", "vqa_accuracy")
+
+COSTS = {
+    "updates": ("usage", "updates"),
+    "examples_seen": ("usage", "examples_seen"),
+    "sequences_seen": ("usage", "sequences_seen"),
+    "fit_s": ("timing", "fit_s"),
+    "teacher_s": ("timing", "teacher_s"),
+    "parameters_inference": ("model", "parameters", "inference"),
+    "parameters_training": ("model", "parameters", "total"),
+    "labels_train": ("labels", "train"),
+    "labels_select": ("labels", "select"),
+    "labels_tune": ("labels", "tune"),
+    "labels_teacher": ("labels", "teacher"),
+    "unlabelled": ("labels", "unlabelled"),
+}
+
+
+@dataclass(frozen=True)
+class Column:
+    """What a number is of.
+
+    role: `id`, `shifted`, `control`, `complement` (metrics of a condition), or, for a shifted condition and the primary
+    metric, `gap` (id - shifted), `selection` (id - control), `modification` (control - shifted), `relative-drop`
+    (gap / id). items, images: sizes of the evaluation set, None where runs differ.
+    """
+
+    task: str
+    condition: str
+    metric: str
+    role: str
+    items: int | None = None
+    images: int | None = None
+
+
+@dataclass(frozen=True)
+class Cell:
+    """state: `done`, `missing` (not run), `failed`, `unavailable` (the source lacks the files of the condition)."""
+
+    state: str
+    estimate: Estimate | None = None
+    difference: Estimate | None = None
+
+
+@dataclass
+class Row:
+    """One model, or one variant of it. costs: task -> name -> mean over runs, None where the records do not say."""
+
+    label: str
+    model: str
+    blind: bool
+    limited: bool
+    division: str
+    seen: bool
+    baseline: bool = False
+    cells: dict[Column, Cell] = field(default_factory=dict)
+    costs: dict[str, dict[str, float | None]] = field(default_factory=dict)
+
+
+@dataclass
+class Table:
+    """One protocol on one source. why: why this is not the main table, or empty."""
+
+    protocol: str
+    source: str
+    why: str
+    tasks: list[str]
+    primary: dict[str, str]
+    columns: list[Column]
+    rows: list[Row]
+    facts: dict[str, dict[str, str]]
+    notes: list[str]
+    incomplete: list[str]
+
+
+@dataclass
+class Board:
+    """tables: mini before real. incomplete: failures outside every table. problems: what `--strict` refuses."""
+
+    baseline: str
+    tables: list[Table]
+    incomplete: list[str]
+    problems: list[str]
+    published: list = field(default_factory=list)
+
+
+def build_board(runs: Runs, *, baseline: str = BASELINE, include_limited: bool = False) -> Board:
+    """Raises DataMissing without a record to show, UsageError for a baseline nobody ran, NotComparable for a clash."""
+    limited = [record for record in runs.records if record.limited]
+    records = [record for record in runs.records if include_limited or not record.limited]
+    if not records:
+        raise _nothing(runs, limited)
+    models = {record.model for record in records}
+    if baseline != BASELINE and baseline.partition("#")[0] not in models:
+        hint = did_you_mean(baseline, models)
+        raise UsageError(
+            f"no record of the baseline '{baseline}'" + (f"; {hint}" if hint else ""),
+            fix=f"choose one of {', '.join(sorted(models))}",
+        )
+    board = Board(baseline, [], [], [])
+    sections: dict[tuple, list[Record]] = defaultdict(list)
+    for record in records:
+        # mini first, real after it: published results close the page and must not touch mini.
+        sections[record.source != MINI, record.source, record.protocol].append(record)
+    placed = set()
+    for key in sorted(sections):
+        here = [one for one in runs.failures if (one.source != MINI, one.source, one.protocol) == key]
+        hidden = [] if include_limited else [one for one in limited if (one.source, one.protocol) == key[1:]]
+        placed.update(map(id, here))
+        for place, (why, part) in enumerate(split_by_content(sections[key])):
+            main = place == 0
+            table, problems = build_table(part, why, here if main else [], hidden if main else [], baseline)
+            board.tables.append(table)
+            board.problems += [f"{table.protocol} on {table.source}: {problem}" for problem in problems]
+    board.incomplete = [notes.failure_line(one) for one in runs.failures if id(one) not in placed]
+    board.problems += board.incomplete
+    return board
+
+
+def split_by_content(records: Sequence[Record]) -> list[tuple[str, list[Record]]]:
+    """Tables of one protocol and source: (why it stands apart, records); the main table first, its reason empty."""
+    combinations: dict[str, dict[tuple, list[Record]]] = defaultdict(lambda: defaultdict(list))
+    for record in records:
+        combinations[record.task][content_of(record)].append(record)
+    main: list[Record] = []
+    apart = []
+    for task in sorted(combinations):
+        ordered = sorted(combinations[task].items(), key=lambda item: (-len(item[1]), item[0]))
+        main += ordered[0][1]
+        for content, others in ordered[1:]:
+            apart.append((_why(task, content, ordered[0][0]), others))
+    return [("", main), *apart]
+
+
+def content_of(record: Record) -> tuple[str, str, tuple]:
+    """What must be equal in one column: protocol part, data, and the versions of the metrics."""
+    versions = next(
+        (one.get("metric_versions") or {} for one in record.conditions.values() if one.get("role") == "id"), {}
+    )
+    content = record.content
+    return content["protocol"]["task_hash"], content["data"]["fingerprint"], tuple(sorted(versions.items()))
+
+
+def build_table(
+    records: Sequence[Record], why: str, failures: Sequence[Failure], hidden: Sequence[Record], baseline: str
+) -> tuple[Table, list[str]]:
+    """One table and what is wrong with it."""
+    tasks = sorted({record.task for record in records}, key=lambda task: (task != "vcr", task))
+    columns = [column for task in tasks for column in columns_of([one for one in records if one.task == task])]
+    rows = rows_of(records)
+    groups = {label: by_task for label, (_, by_task) in rows.items()}
+    table_rows = [row for row, _ in rows.values()]
+    problems: list[str] = []
+    for task in tasks:
+        _fill_task(task, columns, rows, baseline, failures, problems)
+    failed_only = {one.model for one in failures} - {row.model for row in table_rows}
+    for model in sorted(failed_only):
+        row = Row(model, model, False, False, "closed", False)
+        row.cells = {column: _absent(row, column.task, failures) for column in columns}
+        table_rows.append(row)
+    table_rows.sort(key=lambda row: (not row.baseline, not row.blind, row.label))
+    table = Table(
+        protocol=records[0].protocol,
+        source=records[0].source,
+        why=why,
+        tasks=tasks,
+        primary={record.task: record.content["primary"] for record in records},
+        columns=columns,
+        rows=table_rows,
+        facts=notes.facts(records, tasks),
+        notes=notes.notes(records, groups, hidden, baseline, any(row.baseline for row in table_rows)),
+        incomplete=notes.incomplete(groups, tasks, failures),
+    )
+    table.notes += problems
+    if why:
+        problems.append(f"mixed: {why}")
+    problems += table.incomplete
+    problems += sorted({f"limited: {record.where()}" for record in [*hidden, *records] if record.limited})
+    return table, problems
+
+
+def rows_of(records: Sequence[Record]) -> dict[str, tuple[Row, dict[str, Group]]]:
+    """label -> the row and its runs by task. Options or weights that differ under one name make several rows."""
+    variants: dict[tuple, dict[str, set[str]]] = defaultdict(lambda: defaultdict(set))
+    for record in records:
+        variants[_family(record)][record.task].add(_variant(record))
+    readers = {record.task: Predictions() for record in records}
+    rows: dict[str, tuple[Row, dict[str, Group]]] = {}
+    for record in records:
+        several = any(len(found) > 1 for found in variants[_family(record)].values())
+        model = record.content["model"]
+        division = record.content.get("division", "closed")
+        label = record.model + (f"#{_variant(record)}" if several else "")
+        label += "" if division == "closed" else f" ({division})"
+        label += "*" if record.limited else ""
+        if label not in rows:
+            row = Row(label, record.model, bool(model.get("blind")), record.limited, division, bool(model.get("seen")))
+            rows[label] = row, {}
+        group = rows[label][1].setdefault(record.task, Group({}, readers[record.task]))
+        if record.run in group.runs:
+            raise notes.clash(record, group.runs[record.run])
+        group.runs[record.run] = record
+    return rows
+
+
+def columns_of(records: Sequence[Record]) -> list[Column]:
+    """Every condition and metric of one task, each shifted condition followed by its effects."""
+    task, primary = records[0].task, records[0].content["primary"]
+    columns = []
+    names = {name: None for record in records for name in record.conditions}
+    for name in names:
+        declared = [record.conditions[name] for record in records if name in record.conditions]
+        metrics = {metric for one in declared for metric in one.get("metrics") or {}} or {primary}
+        sizes = [_only(one.get(size) for one in declared if one.get("available", True)) for size in ("n", "n_images")]
+        role = declared[0].get("role", "id")
+        columns += [Column(task, name, metric, role, *sizes) for metric in sorted(metrics, key=_metric_order)]
+        if role == "shifted":
+            effects = ["gap", "relative-drop"]
+            if declared[0]["kind"] == "transform":
+                effects += ["selection", "modification"]
+            columns += [Column(task, name, primary, effect, *sizes) for effect in effects]
+    return columns
+
+
+def baseline_of(rows: Mapping[str, tuple[Row, dict[str, Group]]], task: str, baseline: str) -> Row | None:
+    """The row others are compared with in a task; None when there is none, or more than one by that name."""
+    here = [row for row, groups in rows.values() if task in groups and baseline in (row.label, row.model)]
+    full = [row for row in here if not row.limited] or here
+    return full[0] if len(full) == 1 else None
+
+
+def _fill_task(task, columns, rows, baseline, failures, problems) -> None:
+    reference = baseline_of(rows, task, baseline)
+    standard = None
+    if reference is not None:
+        reference.baseline = True
+        standard = rows[reference.label][1][task]
+    columns = [column for column in columns if column.task == task]
+    for row, groups in rows.values():
+        group = groups.get(task)
+        if group is None:
+            row.cells.update({column: _absent(row, task, failures) for column in columns})
+            continue
+        for column in columns:
+            row.cells[column] = _cell(group, column, None if row is reference else standard)
+        row.costs[task] = {name: group.average(*path) for name, path in COSTS.items()}
+        problems += [problem for problem in group.problems if problem not in problems]
+        if group is not standard:
+            group.forget()
+
+
+def _cell(group: Group, column: Column, standard: Group | None) -> Cell:
+    if any(column.condition in record.unavailable for record in group.runs.values()):
+        return Cell("unavailable")
+    difference = None
+    if column.role in ("id", "shifted"):
+        found = group.metric(column.condition, column.metric)
+        if standard is not None and found is not None:
+            difference = group.difference(standard, column.condition, column.metric)
+    elif column.role in ("control", "complement"):
+        found = group.metric(column.condition, column.metric)
+    else:
+        found = _effect(group, column)
+    return Cell("missing" if found is None else "done", found, difference)
+
+
+def _effect(group: Group, column: Column) -> Estimate | None:
+    shifted = column.condition
+    base = _id_condition(group.any, shifted)
+    if column.role == "selection":
+        return group.contrast(column.metric, base, shifted + CONTROL)
+    if column.role == "modification":
+        return group.contrast(column.metric, shifted + CONTROL, shifted)
+    if column.role == "gap":
+        return group.contrast(column.metric, base, shifted)
+    start, end = group.metric(base, column.metric), group.metric(shifted, column.metric)
+    if start is None or end is None or start.value == 0:
+        return None
+    return Estimate((start.value - end.value) / start.value).over(**group.counts())
+
+
+def _id_condition(record: Record, condition: str) -> str:
+    """The split that a shifted condition comes from, through any shifts between."""
+    while (above := record.conditions.get(condition, {}).get("of")) is not None:
+        condition = above
+    return condition
+
+
+def _absent(row: Row, task: str, failures: Sequence[Failure]) -> Cell:
+    return Cell("failed" if any((one.model, one.task) == (row.model, task) for one in failures) else "missing")
+
+
+def _family(record: Record) -> tuple:
+    return record.model, record.content.get("division", "closed"), record.limited
+
+
+def _variant(record: Record) -> str:
+    model = record.content["model"]
+    return sha256_of([model["spec_hash"], model.get("weights") or {}])[:8]
+
+
+def _only(values) -> int | None:
+    found = set(values)
+    return found.pop() if len(found) == 1 else None
+
+
+def _metric_order(metric: str) -> tuple:
+    place = LEGS_FIRST.index(metric) if metric in LEGS_FIRST else len(LEGS_FIRST)
+    return place, metric
+
+
+def _why(task: str, content: tuple, main: tuple) -> str:
+    reasons = []
+    for name, mine, theirs in zip(("protocol hash", "data fingerprint"), content, main, strict=False):
+        if mine != theirs:
+            reasons.append(f"another {name} ({mine[:12]}, not {theirs[:12]})")
+    if content[2] != main[2]:
+        reasons.append("other metric versions")
+    return f"{notes.task_title(task)} stands apart from the table above: {' and '.join(reasons)}."
+
+
+def _nothing(runs: Runs, limited: Sequence[Record]) -> DataMissing:
+    if limited:
+        count = Counter(record.model for record in limited)
+        return DataMissing(
+            f"all {len(limited)} records are limited ({', '.join(sorted(count))}) and limited records are hidden",
+            fix="run without --limit, or add --include-limited to look at them",
+        )
+    failed = f" ({len(runs.failures)} failed cells)" if runs.failures else ""
+    return DataMissing(
+        f"no records to report on{failed}", fix="run `madbench run --model mad --protocol lowshot-1pct` first"
+    )

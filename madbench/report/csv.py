@@ -1,0 +1,113 @@
+"""The board as one long CSV: a line per row and number, fractions unrounded, empty where there is no number."""
+
+from __future__ import annotations
+
+import csv
+import io
+from collections.abc import Iterator
+
+from madbench.report.board import Board, Row, Table
+from madbench.report.statistics import Estimate
+
+# What a spreadsheet is filtered by comes first. Published results stay out: they were not measured here.
+FIELDS = [
+    "protocol",
+    "source",
+    "task",
+    "model",
+    "condition",
+    "role",
+    "metric",
+    "state",
+    "value",
+    "half_width",
+    "low",
+    "high",
+    "degrees",
+    "basis",
+    "draws",
+    "seeds",
+    "runs",
+    "items",
+    "images",
+    "difference",
+    "difference_half_width",
+    "difference_low",
+    "difference_high",
+    "difference_degrees",
+    "difference_draws",
+    "baseline",
+    "blind",
+    "limited",
+    "division",
+    "protocol_hash",
+    "data_fingerprint",
+]
+
+
+def render(board: Board) -> str:
+    buffer = io.StringIO()
+    writer = csv.DictWriter(buffer, FIELDS, lineterminator="\n", restval="")
+    writer.writeheader()
+    for table in board.tables:
+        for row in table.rows:
+            writer.writerows(_lines(board, table, row))
+    return buffer.getvalue()
+
+
+def _lines(board: Board, table: Table, row: Row) -> Iterator[dict]:
+    def start(task: str) -> dict:
+        return {
+            "protocol": table.protocol,
+            "source": table.source,
+            "task": task,
+            "model": row.label,
+            "baseline": board.baseline,
+            "blind": _bool(row.blind),
+            "limited": _bool(row.limited),
+            "division": row.division,
+            "protocol_hash": table.facts[task]["protocol hash"],
+            "data_fingerprint": table.facts[task]["data fingerprint"],
+        }
+
+    for column, cell in row.cells.items():
+        yield {
+            **start(column.task),
+            "condition": column.condition,
+            "role": column.role,
+            "metric": column.metric,
+            "state": cell.state,
+            "items": _text(column.items),
+            "images": _text(column.images),
+            **_estimate("", cell.estimate),
+            **_estimate("difference", cell.difference),
+        }
+    for task, costs in row.costs.items():
+        for name, value in costs.items():
+            state = "missing" if value is None else "done"
+            yield {**start(task), "role": "cost", "metric": name, "state": state, "value": _text(value)}
+
+
+def _estimate(prefix: str, found: Estimate | None) -> dict[str, str]:
+    if found is None:
+        return {}
+    values = {
+        "value": found.value,
+        "half_width": found.half_width,
+        "low": found.low,
+        "high": found.high,
+        "degrees": found.degrees,
+        "draws": found.draws,
+    }
+    if prefix:
+        return {prefix if name == "value" else f"{prefix}_{name}": _text(value) for name, value in values.items()}
+    values.update(basis=found.basis, seeds=found.seeds, runs=found.runs)
+    return {name: _text(value) for name, value in values.items()}
+
+
+def _text(value) -> str:
+    return "" if value is None else str(value)
+
+
+def _bool(value: bool) -> str:
+    return "true" if value else "false"

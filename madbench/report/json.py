@@ -1,0 +1,63 @@
+"""The board as JSON: everything the tables hold, fractions unrounded, null where there is no number."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import asdict
+
+from madbench.report.board import Board, Table
+from madbench.report.statistics import Estimate
+
+
+def render(board: Board) -> str:
+    content = {
+        "schema_version": 1,
+        "baseline": board.baseline,
+        "tables": [_table(table) for table in board.tables],
+        "incomplete": board.incomplete,
+        "problems": board.problems,
+        # Percent, measured by others: a key of its own, never among the rows.
+        "published": [row.model_dump(exclude_none=True) for row in board.published],
+    }
+    return json.dumps(content, sort_keys=True, indent=1, allow_nan=False, ensure_ascii=True) + "\n"
+
+
+def _table(table: Table) -> dict:
+    rows = []
+    for row in table.rows:
+        cells = [
+            {
+                **asdict(column),
+                "state": cell.state,
+                "estimate": _estimate(cell.estimate),
+                "difference": _estimate(cell.difference),
+            }
+            for column, cell in row.cells.items()
+        ]
+        rows.append(
+            {
+                "model": row.label,
+                "name": row.model,
+                "blind": row.blind,
+                "limited": row.limited,
+                "division": row.division,
+                "is_baseline": row.baseline,
+                "cells": cells,
+                "costs": row.costs,
+            }
+        )
+    return {
+        "protocol": table.protocol,
+        "source": table.source,
+        "why_apart": table.why,
+        "tasks": table.tasks,
+        "primary": table.primary,
+        "facts": table.facts,
+        "notes": table.notes,
+        "incomplete": table.incomplete,
+        "rows": rows,
+    }
+
+
+def _estimate(found: Estimate | None) -> dict | None:
+    return None if found is None else {**asdict(found), "low": found.low, "high": found.high}

@@ -1,0 +1,181 @@
+"""The words around a table: what it rests on, what to keep in mind, what is not there."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Iterable, Mapping, Sequence
+
+from madbench.errors import NotComparable
+from madbench.report.records import Failure, Record
+
+TITLES = {"vcr": "VCR", "snli_ve": "SNLI-VE", "vqa": "VQA"}
+OUR_READING = (
+    "MAD and CLIP-TD: the abstracts are implemented as stated, everything else is our reading; "
+    "see `madbench show model mad`."
+)
+MINI_LINE = (
+    "mini is madbench's own embedded, procedural data: these numbers compare models with each other on it, and say "
+    "nothing about the real data sets."
+)
+
+
+def task_title(task: str) -> str:
+    return TITLES.get(task, task)
+
+
+def facts(records: Sequence[Record], tasks: Sequence[str]) -> dict[str, dict[str, str]]:
+    """task -> name -> text: hashes, selection rule, draws and seeds, versions."""
+    found = {}
+    for task in tasks:
+        here = [record for record in records if record.task == task]
+        found[task] = {
+            "protocol hash": here[0].content["protocol"]["task_hash"],
+            "data fingerprint": here[0].content["data"]["fingerprint"],
+            "selection": _list(record.content["selection_rule"] for record in here),
+            "draws": ranges(record.run[0] for record in here),
+            "seeds": ranges(record.run[1] for record in here),
+            "madbench": _list((record.content.get("environment") or {}).get("madbench", "?") for record in here),
+        }
+        versions = {
+            name.partition(":")[0]: version
+            for record in here
+            for condition in record.conditions.values()
+            for name, version in (condition.get("metric_versions") or {}).items()
+        }
+        found[task]["metrics"] = ", ".join(f"{name} v{versions[name]}" for name in sorted(versions))
+        ceilings = {
+            (space["n"], space["ceiling"])
+            for record in here
+            if (space := record.content["data"].get("answer_space") or {}).get("ceiling") is not None
+        }
+        if ceilings:
+            found[task]["answer space"] = ", ".join(
+                f"{n} answers (ceiling {100 * top:.2f})" for n, top in sorted(ceilings)
+            )
+    return found
+
+
+def notes(
+    records: Sequence[Record], groups: Mapping, hidden: Sequence[Record], baseline: str, has_baseline: bool
+) -> list[str]:
+    """Sentences for below the table, in a fixed order."""
+    lines = []
+    if records[0].source == "mini":
+        lines.append(MINI_LINE)
+    if not has_baseline:
+        lines.append(f"No differences: no single row of the baseline `{baseline}` is here.")
+    if any(record.model.startswith(("mad", "clip-td")) for record in records):
+        lines.append(OUR_READING)
+    lines += _marks(groups)
+    lines += _data_notes(records)
+    supervised = sorted({record.model for record in records if (record.content.get("labels") or {}).get("teacher")})
+    if supervised:
+        whose = " (mini: the scene attributes its CLIP was trained on)" if records[0].source == "mini" else ""
+        lines.append(
+            f"The teachers or frozen encoders of {_code(supervised)} saw supervision from this task's data{whose}; it is counted under "
+            "`labels: teacher`."
+        )
+    if hidden:
+        names = sorted({record.model for record in hidden})
+        reasons = sorted({reason for record in hidden for reason in record.content.get("not_comparable_because") or []})
+        because = f": {'; '.join(reasons)}" if reasons else ""
+        lines.append(
+            f"Hidden: {len(hidden)} limited records of {_code(names)}{because} (`--include-limited` shows them)."
+        )
+    bare = [record for record in records if not (record.folder / "predictions").is_dir()]
+    if bare:
+        lines.append(
+            f"No predictions lie beside {len(bare)} of {len(records)} records, so their rows have no interval."
+        )
+    return lines
+
+
+def incomplete(groups: Mapping, tasks: Sequence[str], failures: Sequence[Failure]) -> list[str]:
+    """What rows lack of the runs that some row has, then what failed."""
+    lines = []
+    for task in tasks:
+        grid = sorted({run for by_task in groups.values() if task in by_task for run in by_task[task].runs})
+        for label in sorted(groups):
+            has = groups[label][task].runs if task in groups[label] else {}
+            lacking = [run for run in grid if run not in has]
+            if lacking:
+                what = "all runs" if not has else ", ".join(f"draw {draw} seed {seed}" for draw, seed in lacking)
+                lines.append(f"not run: {label}, {task_title(task)}: {what}")
+    return lines + [failure_line(failure) for failure in failures]
+
+
+def failure_line(failure: Failure) -> str:
+    return f"failed: {failure.where()} ({failure.source}): {failure.error}"
+
+
+def clash(one: Record, other: Record) -> NotComparable:
+    return NotComparable(
+        f"two different runs claim the same place in a table: {one.where()}",
+        where=f"{other.folder} and {one.folder}",
+        fix="find the difference with `madbench diff`, then report on one of them",
+    )
+
+
+def ranges(numbers: Iterable[int]) -> str:
+    """`0-2, 5` for 0, 1, 2, 5."""
+    parts: list[list[int]] = []
+    for number in sorted(set(numbers)):
+        if parts and number == parts[-1][-1] + 1:
+            parts[-1].append(number)
+        else:
+            parts.append([number])
+    return ", ".join(str(part[0]) if len(part) == 1 else f"{part[0]}-{part[-1]}" for part in parts)
+
+
+def _marks(groups: Mapping) -> list[str]:
+    """What single models declare: notes, exposure of their weights, divisions other than closed."""
+    said: dict[tuple[str, str], set[str]] = defaultdict(set)
+    for label, by_task in groups.items():
+        for task, group in by_task.items():
+            for record in group.runs.values():
+                model = record.content["model"]
+                marks = list(model.get("notes") or [])
+                if model.get("seen"):
+                    marks.append(f"† its initial weights saw {', '.join(sorted(model['seen']))}")
+                if record.content.get("division") == "external":
+                    marks.append("external: training not witnessed")
+                elif record.content.get("division") == "open":
+                    marks.append("open division: outside the protocol's budget or rules")
+                for mark in marks:
+                    said[label, mark].add(task_title(task))
+    return [f"`{label}` ({', '.join(sorted(tasks))}): {mark}." for (label, mark), tasks in sorted(said.items())]
+
+
+def _data_notes(records: Sequence[Record]) -> list[str]:
+    lines = []
+    for task in sorted({record.task for record in records}):
+        here = [record.content["data"] for record in records if record.task == task]
+        if any(data.get("official") is False for data in here) and records[0].source != "mini":
+            problems = sorted({problem for data in here for problem in data.get("official_problems") or []})
+            more = f" and {len(problems) - 1} more" if len(problems) > 1 else ""
+            example = f": {problems[0]}{more}" if problems else ""
+            lines.append(f"{task_title(task)}: not official counts{example}.")
+        if any(data.get("image_overlap") == "by-construction" for data in here):
+            lines.append(
+                f"{task_title(task)}: training and evaluation share images by construction of the protocol "
+                "(no question is shared)."
+            )
+        absent = sorted(
+            {
+                (name, condition.get("reason") or "the source lacks its files")
+                for record in records
+                if record.task == task
+                for name, condition in record.conditions.items()
+                if not condition.get("available", True)
+            }
+        )
+        lines += [f"{task_title(task)}: condition `{name}` is not available: {reason}." for name, reason in absent]
+    return lines
+
+
+def _list(values: Iterable[str]) -> str:
+    return ", ".join(sorted(set(values)))
+
+
+def _code(names: Iterable[str]) -> str:
+    return ", ".join(f"`{name}`" for name in names)

@@ -1,0 +1,180 @@
+"""The numbers of one row in one task: runs over draws and seeds to a value, an interval, a difference.
+
+Values come from the records, intervals from the stored item scores. Without item scores there is a value and no
+interval. Seeds are averaged within a draw, then draws are the replicates. With a single draw and several seeds (fraction
+1.0 has one draw) the seeds are the replicates, and the interval says so.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+
+import numpy as np
+
+from madbench.report.predictions import Items, Predictions, leg_of
+from madbench.report.records import Record
+from madbench.report.statistics import Estimate, Term, contrast, paired_difference
+
+# Stored float sums may be added up in another order than the scorer's; nothing larger is tolerated.
+AGREE = 1e-6
+
+Replicates = list[list[Record]]
+
+
+@dataclass
+class Group:
+    """The runs of one row in one task, by (draw, seed), and where their predictions are read."""
+
+    runs: dict[tuple[int, int], Record]
+    predictions: Predictions
+    problems: list[str] = field(default_factory=list)
+    _own: tuple[int, tuple[str, Replicates]] | None = None
+
+    @property
+    def any(self) -> Record:
+        return next(iter(self.runs.values()))
+
+    def counts(self, replicates: Replicates | None = None) -> dict[str, int]:
+        """draws, seeds (within a draw, the largest number) and runs."""
+        records = list(self.runs.values()) if replicates is None else [one for many in replicates for one in many]
+        per_draw: dict[int, int] = {}
+        for record in records:
+            per_draw[record.run[0]] = per_draw.get(record.run[0], 0) + 1
+        return {"draws": len(per_draw), "seeds": max(per_draw.values()), "runs": len(records)}
+
+    def replicates(self) -> tuple[str, Replicates]:
+        if self._own is None or self._own[0] != len(self.runs):
+            self._own = len(self.runs), _replicates(self.runs, self.runs)
+        return self._own[1]
+
+    def metric(self, condition: str, metric: str) -> Estimate | None:
+        """A metric of a condition, None when a run lacks it."""
+        basis, replicates = self.replicates()
+        value = _mean(replicates, condition, metric)
+        if value is None:
+            return None
+        scores = self.scores(replicates, condition, metric)
+        found = Estimate(value)
+        if scores is not None:
+            exact = contrast([Term(1.0, scores[0], scores[1].units)], basis=basis)
+            # The record's own number is what is shown: it is the official scorer's.
+            found = Estimate(value, exact.half_width, exact.degrees, exact.basis, items=exact.items, units=exact.units)
+        return found.over(**self.counts())
+
+    def contrast(self, metric: str, plus: str, minus: str) -> Estimate | None:
+        """A metric on condition `plus` minus the same on `minus`, within each run."""
+        basis, replicates = self.replicates()
+        high, low = _mean(replicates, plus, metric), _mean(replicates, minus, metric)
+        if high is None or low is None:
+            return None
+        found = Estimate(high - low)
+        first, second = self.scores(replicates, plus, metric), self.scores(replicates, minus, metric)
+        if first is not None and second is not None:
+            terms = [Term(1.0, first[0], first[1].units), Term(-1.0, second[0], second[1].units)]
+            found = contrast(terms, basis=basis)
+        return found.over(**self.counts())
+
+    def difference(self, baseline: Group, condition: str, metric: str) -> Estimate | None:
+        """This row minus the baseline on shared draws and shared items, None without a shared draw."""
+        basis, mine = _replicates(self.runs, baseline.runs)
+        _, theirs = _replicates(baseline.runs, self.runs)
+        if not mine:
+            return None
+        ours, others = _mean(mine, condition, metric), _mean(theirs, condition, metric)
+        if ours is None or others is None:
+            return None
+        found = Estimate(ours - others)
+        first = self.scores(mine, condition, metric)
+        second = baseline.scores(theirs, condition, metric)
+        if first is not None and second is not None:
+            aligned = _shared_items(first, second)
+            if aligned is not None:
+                found = paired_difference(*aligned, basis=basis)
+        return found.over(**self.counts(mine))
+
+    def scores(self, replicates: Replicates, condition: str, metric: str) -> tuple[np.ndarray, Items] | None:
+        """`[replicates, items]`, seeds averaged, and the items; None when a run has no item scores for this metric."""
+        leg = leg_of(metric, self.any.content["primary"])
+        if leg is None:
+            return None
+        rows, items = [], None
+        for records in replicates:
+            arrays = []
+            for record in records:
+                scored = self.predictions.scored(record, condition)
+                if scored is None or leg not in scored.scores:
+                    return None
+                if items is not None and scored.items is not items:
+                    self._say(f"{record.where()}: '{condition}' has other rows than the runs beside it; no interval")
+                    return None
+                items = scored.items
+                values = scored.scores[leg]
+                if abs(float(values.mean()) - record.metrics[condition, metric]) > AGREE:
+                    self._say(
+                        f"{record.where()}: stored predictions do not give the recorded {metric} of '{condition}'; "
+                        "no interval"
+                    )
+                    return None
+                arrays.append(values)
+            rows.append(np.mean(arrays, axis=0))
+        return np.stack(rows), items
+
+    def average(self, *path: str) -> float | None:
+        """The mean over runs of a number in the records, e.g. `usage`, `updates`; None when a run lacks it."""
+        values = []
+        for record in self.runs.values():
+            value = record.content
+            for name in path:
+                value = value.get(name) if isinstance(value, dict) else None
+            if not isinstance(value, (int, float)):
+                return None
+            values.append(value)
+        return float(sum(values) / len(values))
+
+    def forget(self) -> None:
+        for record in self.runs.values():
+            self.predictions.forget(record)
+
+    def _say(self, problem: str) -> None:
+        if problem not in self.problems:
+            self.problems.append(problem)
+
+
+def _replicates(mine: dict[tuple[int, int], Record], theirs: Iterable[tuple[int, int]]) -> tuple[str, Replicates]:
+    """The runs of `mine` as replicates, kept to what `theirs` has too: draws, or the seeds of a single draw."""
+    theirs = set(theirs)
+    draws = sorted({draw for draw, _ in mine} & {draw for draw, _ in theirs})
+    if len(draws) == 1:
+        seeds = sorted(run for run in mine if run[0] == draws[0] and run in theirs)
+        if len(seeds) > 1:
+            return "seeds", [[mine[run]] for run in seeds]
+    by_draw: dict[int, list[Record]] = {draw: [] for draw in draws}
+    for run in sorted(mine):
+        if run[0] in by_draw:
+            by_draw[run[0]].append(mine[run])
+    return "draws", list(by_draw.values())
+
+
+def _mean(replicates: Replicates, condition: str, metric: str) -> float | None:
+    means = []
+    for records in replicates:
+        values = []
+        for record in records:
+            value = record.metrics.get((condition, metric))
+            if value is None:
+                return None
+            values.append(value)
+        means.append(sum(values) / len(values))
+    return float(sum(means) / len(means))
+
+
+def _shared_items(
+    first: tuple[np.ndarray, Items], second: tuple[np.ndarray, Items]
+) -> tuple[np.ndarray, np.ndarray, np.ndarray] | None:
+    if first[1] is second[1]:
+        return first[0], second[0], first[1].units
+    shared, left, right = np.intersect1d(first[1].ids, second[1].ids, assume_unique=True, return_indices=True)
+    if not len(shared):
+        return None
+    return first[0][:, left], second[0][:, right], first[1].units[left]
