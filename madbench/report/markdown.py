@@ -18,8 +18,9 @@ With two draws or more the interval counts the spread of draws and the evaluatio
 draw only the items ("items only"), so the luck of that one training is not in it. Δ is paired on shared draws and items;
 **bold**: better than the baseline, its interval excludes 0; tie: the interval includes 0. Intervals are not adjusted for
 the number of comparisons, and few draws make them a little narrow: in simulation 88 to 96 % of them hold the true value
-with two draws, 92 to 96 % with three, 94 to 96 % with five. Without ±: no interval, for want of item scores (classes, answer types, predictions not kept).
-`–` not run or not known, `X` failed, `n/a` not available, `*` limited, `†` declared exposure of the initial weights."""
+with two draws, 92 to 96 % with three, 94 to 96 % with five. Without ±: no interval, for want of item scores (classes,
+answer types, predictions not kept). `–` not run or not known, `X` failed, `n/a` not available, `*` limited, `†` declared
+exposure of the initial weights."""
 
 EFFECTS = {
     "control": "control (same ids, unshifted)",
