@@ -333,7 +333,9 @@ def _subject(
         if form == 1:
             return ["they"]
         if form == 3:
-            return [draws.pick([group for group in ([0, 1], [0, 2], [1, 2]) if tuple(group) != people])]
+            groups = [group for group in ((0, 1), (0, 2), (1, 2)) if group != people]
+            groups = [group for group in groups if not _true_of(scene, group, prop, varied)]
+            return [list(draws.pick(groups or [people]))]
         return [list(people)] if form == 0 else [[people[0]], "and", [people[1]]]
     who = people[0]
     if form == 1:
@@ -344,19 +346,16 @@ def _subject(
         beside = draws.pick([one for one in range(n) if one != who])
         return [[who], ",", *relation(scene.people[who], scene.people[beside]).split(), [beside], ","]
     if form == 3:
-        others = [one for one in range(n) if one != who and not _true_of(scene, one, prop, varied, facts)]
+        others = [one for one in range(n) if one != who and not _true_of(scene, (one,), prop, varied)]
         if others:
             return [[draws.pick(others)]]
     return [[who]]
 
 
-def _true_of(scene: Scene, who: int, prop: int, varied: dict[str, str], facts: dict[str, str]) -> bool:
-    """Whether all varied details hold for another person: then a choice must not name that person."""
-    theirs = _person_facts(scene, who, prop)
-    return all(
-        (theirs if (slot in _RANGES and slot != "prop_colour") or slot == "rel" else facts).get(slot) == word
-        for slot, word in varied.items()
-    )
+def _true_of(scene: Scene, people: tuple[int, ...], prop: int, varied: dict[str, str]) -> bool:
+    """Whether all varied details hold for other people: then a wrong choice must not name them."""
+    theirs = _facts(scene, people, prop)
+    return all(theirs.get(slot) == word for slot, word in varied.items())
 
 
 def _name_the_actor(

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
+from itertools import pairwise
 
 import numpy as np
 
@@ -94,4 +95,4 @@ def naive_bayes_level(train: list[tuple[str, str]], test: list[tuple[str, str]])
 
 def _grams(text: str) -> set[str]:
     words = text.lower().replace(".", " .").split()
-    return {*words, *(f"{one} {two}" for one, two in zip(words, words[1:], strict=False))}
+    return {*words, *(f"{one} {two}" for one, two in pairwise(words))}
