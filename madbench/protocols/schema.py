@@ -158,14 +158,14 @@ class Protocol(Strict):
     @model_validator(mode="after")
     def _consistent(self):
         if not KEBAB.match(self.name):
-            raise ValueError(f"protocol names are kebab-case, got '{self.name}'")
+            raise ValueError(f"name: protocol names are kebab-case, got '{self.name}'")
         for label, values in (("tasks", self.tasks), ("draws", self.draws), ("seeds", self.seeds)):
             if len(set(values)) != len(values):
-                raise ValueError(f"{label} repeats a value: {values}")
+                raise ValueError(f"{label}: repeats a value: {values}")
         if self.subset.fraction == 1 and len(self.draws) > 1:
-            raise ValueError("fraction 1.0 has one draw (it takes everything); vary seeds instead")
+            raise ValueError("draws: fraction 1.0 has one draw (it takes everything); vary seeds instead")
         if self.selection == "last" and self.eval_points != 1:
-            raise ValueError("selection 'last' scores the end of training only: eval_points must be 1")
+            raise ValueError("eval_points: selection 'last' scores the end of training only, so it must be 1")
         for task in self.tasks:
             self._check_task(task)
         return self

@@ -164,12 +164,14 @@ class _Builder:
 
     def build(self, node: yaml.Node, at: KeyPath) -> Any:
         self._nodes += 1
+        if not node.tag.startswith("tag:yaml.org,2002:") or ":python/" in node.tag:
+            raise self._refuse(node, f"the tag {node.tag} is not plain YAML", "write a plain value")
         if self._nodes > MOST_NODES or id(node) in self._open:
             raise self._refuse(node, "its aliases repeat too much", "write the values out, or use `extends`")
         raw = node.value if isinstance(node, yaml.ScalarNode) else None
         self.places.setdefault(at, Place(self.path, node.start_mark.line + 1, raw))
         if isinstance(node, yaml.ScalarNode):
-            return self._scalar(node)
+            return self._loader.construct_object(node, deep=True)
         self._open.add(id(node))
         try:
             if isinstance(node, yaml.MappingNode):
@@ -178,17 +180,12 @@ class _Builder:
         finally:
             self._open.discard(id(node))
 
-    def _scalar(self, node: yaml.ScalarNode) -> Any:
-        if not node.tag.startswith("tag:yaml.org,2002:"):
-            raise self._refuse(node, f"the tag {node.tag} is not plain YAML", "write a plain value")
-        return self._loader.construct_object(node, deep=True)
-
     def _mapping(self, node: yaml.MappingNode, at: KeyPath) -> dict[str, Any]:
         value: dict[str, Any] = {}
         for key_node, value_node in node.value:
             if key_node.tag == "tag:yaml.org,2002:merge":
                 raise self._refuse(key_node, "merge keys (<<) are not read", "use `extends`, or write the keys out")
-            key = self._scalar(key_node) if isinstance(key_node, yaml.ScalarNode) else None
+            key = self._loader.construct_object(key_node) if isinstance(key_node, yaml.ScalarNode) else None
             if not isinstance(key, str):
                 hint = f"YAML reads {key_node.value} as {key!r}; quote it" if key is not None else "keys are plain text"
                 raise self._refuse(key_node, "a key is not a text", hint)

@@ -1,0 +1,111 @@
+"""The protocols that ship: their decisions, and what keeps them comparable with each other."""
+
+from __future__ import annotations
+
+import json
+
+import pytest
+
+from madbench.home import shipped
+from madbench.protocols import PROTOCOLS, load_protocol
+from madbench.protocols.loading import json_schema_text
+
+LOWSHOT = ("lowshot-1pct", "lowshot-5pct", "lowshot-10pct")
+NAMES = ("domainshift", "full", *LOWSHOT)
+
+
+def test_five_protocols_are_listed_and_the_base_is_not():
+    assert {entry.name for entry in PROTOCOLS.entries()} == set(NAMES)
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_each_says_what_a_source_states_and_what_is_ours(name):
+    protocol = load_protocol(name)
+    assert protocol.provenance.stated and protocol.provenance.ours
+    assert protocol.summary
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_the_reported_split_never_selects(name):
+    protocol = load_protocol(name)
+    for task in protocol.tasks:
+        rule = protocol.select.get(task)
+        reported = {condition.source_split for condition in protocol.conditions[task] if condition.kind == "split"}
+        assert rule is None or rule.split not in reported
+
+
+def test_one_percent_trains_on_all_its_labels_and_scores_the_last_step():
+    protocol = load_protocol("lowshot-1pct")
+    assert protocol.selection == "last" and protocol.eval_points == 1
+    assert all(protocol.select.get(task) is None for task in protocol.tasks)
+
+
+@pytest.mark.parametrize("name", ["lowshot-5pct", "lowshot-10pct"])
+def test_five_and_ten_percent_select_on_every_fifth_unit(name):
+    protocol = load_protocol(name)
+    assert protocol.selection == "id-val"
+    assert {protocol.select[task].every for task in protocol.tasks} == {5}
+
+
+def test_low_shot_protocols_differ_in_fraction_and_selection_only():
+    different = {"name", "version", "subset", "select", "selection", "eval_points"}
+    contents = [load_protocol(name).scoring_content() for name in LOWSHOT]
+    rest = [{key: value for key, value in content.items() if key not in different} for content in contents]
+    assert rest[0] == rest[1] == rest[2]
+    assert [load_protocol(name).subset.fraction for name in LOWSHOT] == [0.01, 0.05, 0.1]
+    assert all(load_protocol(name).draws == [0, 1, 2, 3, 4] for name in LOWSHOT)
+
+
+def test_domainshift_trains_exactly_as_full_does():
+    full, shifted = load_protocol("full"), load_protocol("domainshift")
+    for field in (
+        "tasks",
+        "subset",
+        "select",
+        "selection",
+        "budget",
+        "eval_points",
+        "draws",
+        "seeds",
+        "text_rendering",
+    ):
+        assert getattr(full, field) == getattr(shifted, field)
+
+
+def test_full_selects_as_published_splits_allow():
+    select = load_protocol("full").select
+    assert (select["vcr"].movies, select["snli_ve"].split, select["vqa"].images) == (0.05, "dev", 0.02)
+
+
+@pytest.mark.parametrize("name", ["domainshift", *LOWSHOT])
+def test_shifted_columns_stand_beside_the_split_they_shift(name):
+    conditions = load_protocol(name).conditions
+    named = {task: [(one.name, one.kind, one.of) for one in conditions[task]] for task in conditions}
+    assert named == {
+        "vcr": [("val", "split", None), ("rule-singular", "transform", "val"), ("rule-plural", "transform", "val")],
+        "snli_ve": [("test", "split", None), ("ve-hard", "rows", "test")],
+        "vqa": [("val", "split", None), ("changed-prior", "rows", "val")],
+    }
+
+
+def test_every_shift_of_a_protocol_exists_and_is_of_the_kind_it_says():
+    from madbench.registry import TASKS
+
+    for name in NAMES:
+        for task, conditions in load_protocol(name).conditions.items():
+            shifts = TASKS.load(task).shifts()
+            for condition in conditions:
+                if condition.kind != "split":
+                    assert shifts[condition.shift_name].kind == condition.kind
+
+
+def test_the_schema_for_editors_is_current():
+    written = (shipped("protocols") / "schema.json").read_text(encoding="utf-8")
+    assert json.loads(written) == json.loads(json_schema_text()), (
+        "protocols/schema.json is stale; write madbench.protocols.loading.json_schema_text() into it"
+    )
+
+
+def test_every_shipped_file_names_the_schema_on_its_first_line():
+    for path in shipped("protocols").glob("*.yaml"):
+        assert path.read_text(encoding="utf-8").splitlines()[0] == "# yaml-language-server: $schema=schema.json"
