@@ -41,7 +41,7 @@ def check_adapter(document: Document, model: ModelFile) -> None:
             try:
                 schema.model_validate(options.value)
             except ValidationError as error:
-                problems += problems_of(error, options, schema)
+                problems += problems_of(error, options, schema, below="options")
     if problems:
         raise problems_error(document.path, problems)
 

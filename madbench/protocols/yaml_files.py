@@ -134,9 +134,9 @@ def check_part(document: Document, schema: type[BaseModel]) -> None:
             raise problems_error(document.path, [Problem.of(one, document, schema) for one in found]) from None
 
 
-def problems_of(error: ValidationError, document: Document, schema: type[BaseModel]) -> list[Problem]:
-    """What pydantic found wrong with a document, in our words."""
-    return [Problem.of(found, document, schema) for found in error.errors(include_url=False)]
+def problems_of(error: ValidationError, document: Document, schema: type[BaseModel], below: str = "") -> list[Problem]:
+    """What pydantic found wrong with a document, in our words. below: the key the document is the part of, if any."""
+    return [Problem.of(found, document, schema, below) for found in error.errors(include_url=False)]
 
 
 def problems_error(path: Path, problems: Iterable[Problem]) -> ConfigError:
@@ -236,14 +236,14 @@ class Problem:
     message: str
 
     @classmethod
-    def of(cls, found: Mapping[str, Any], document: Document, schema: type[BaseModel]) -> Problem:
+    def of(cls, found: Mapping[str, Any], document: Document, schema: type[BaseModel], below: str = "") -> Problem:
         at = tuple(part for part in found["loc"] if part != "[key]")
         place = document.place(at)
         if found["type"] == "value_error":
             # Checks across fields begin their message with the key they are about.
             named = re.match(r"[\w.-]+", str(found["ctx"]["error"]))
             place = document.place((*at, *named[0].split("."))) if named else place
-        name = ".".join(str(part) for part in at)
+        name = ".".join(str(part) for part in ((below, *at) if below else at))
         message = _message(found, at, schema, place)
         return cls(place, f"{name}: {message}" if name else message)
 
