@@ -45,7 +45,7 @@ Limit = Annotated[
 Keep = Annotated[str, typer.Option("--keep-checkpoint", metavar="last|selected|none", help="What stays of a training.")]
 OnError = Annotated[str, typer.Option("--on-error", metavar="stop|continue", help="After a failed cell.")]
 Quiet = Annotated[bool, typer.Option("--quiet", "-q", help="No progress and no board.")]
-Debug = Annotated[bool, typer.Option("--debug", hidden=True)]
+Debug = Annotated[bool, typer.Option("--debug", hidden=True, envvar="MADBENCH_DEBUG")]
 
 
 def run_command(
@@ -105,17 +105,21 @@ def plan_command(
 
 
 def _run_or_plan(**given: Any) -> None:
+    from madbench.errors import Interrupted
     from madbench.harness import run
 
-    result = run(
-        given.pop("model"),
-        given.pop("protocol"),
-        task=given.pop("task") or (),
-        data=given.pop("data") or (),
-        options=given.pop("set_") or (),
-        plugins=given.pop("plugin") or (),
-        **given,
-    )
+    try:
+        result = run(
+            given.pop("model"),
+            given.pop("protocol"),
+            task=given.pop("task") or (),
+            data=given.pop("data") or (),
+            options=given.pop("set_") or (),
+            plugins=given.pop("plugin") or (),
+            **given,
+        )
+    except KeyboardInterrupt:
+        raise Interrupted("interrupted", fix="the same command again goes on where this one stopped") from None
     if given["dry_run"]:
         from madbench.cli.plan_text import plan_text
 
@@ -131,12 +135,24 @@ def _run_or_plan(**given: Any) -> None:
 
 
 def _print_result(result: Any, quiet: bool) -> None:
-    """The folder, and the board of the cells that the command was about."""
+    """The board of the protocols that were run, with everything else that lies there, and the folder."""
     if not result.folders:
         return
+    if not quiet:
+        typer.echo(_board(result), nl=False)
     typer.echo(f"results: {result.out}")
-    if quiet:
-        return
+
+
+def _board(result: Any) -> str:
+    from madbench.errors import MadbenchError
     from madbench.report import report
 
-    typer.echo(report(result.folders, include_limited=True), nl=False)
+    cells = [planned.cell for planned in result.plan.cells]
+    patterns = dict.fromkeys(f"*/{cell.protocol.id}/{cell.task}/{cell.source.kind}-d*" for cell in cells)
+    folders = [folder for pattern in patterns for folder in sorted(result.out.glob(pattern))]
+    limited = any(cell.limit is not None for cell in cells)
+    try:
+        return report(folders, published="none", include_limited=limited)
+    except MadbenchError as error:
+        # The run is done and recorded; what cannot stand in one table does not undo it.
+        return f"no board: {error}\n"

@@ -206,16 +206,12 @@ class _Tensors:
 
     def __init__(self, path: Path):
         self._path = path
-        self._open: dict[str, dict[str, Any]] = {}
 
     def __call__(self, kind: str, name: str) -> Any:
-        if kind not in self._open:
-            if kind == "tensor":
-                from safetensors.torch import load_file
-            else:
-                from safetensors.numpy import load_file
-            self._open[kind] = load_file(self._path)
-        return self._open[kind][name]
+        from safetensors import safe_open
+
+        with safe_open(self._path, framework="pt" if kind == "tensor" else "np") as file:
+            return file.get_tensor(name)
 
 
 def _header(path: Path) -> dict[str, str]:

@@ -124,10 +124,10 @@ class _Cells:
             return
         try:
             spec = _spec(file, task, source.kind, self.overrides)
-            weights = _weights(spec, source)
             for draw in draws:
                 found = digest(source, protocol, draw, self.request.limit)
                 check_needs(file.name, traits.needs, source, protocol, found)
+                weights = _weights(spec, source)
                 for seed in seeds:
                     cell = Cell(
                         spec=spec,
@@ -171,9 +171,10 @@ def _traits(file: ModelFile) -> _Traits:
     """What a model needs and can do. The YAML wins; the adapter class is imported only for what it leaves open."""
     if file.adapter not in ADAPTERS:
         raise ADAPTERS.unknown(file.adapter)
-    if file.needs is not None and file.uses_select is not None and ADAPTERS.origin(file.adapter) == "built-in":
+    if file.needs is not None and ADAPTERS.origin(file.adapter) == "built-in":
+        # Importing such an adapter would import torch; what its YAML leaves out has the contract's default.
         tasks = tuple(file.only_tasks) if file.only_tasks is not None else None
-        return _Traits(frozenset(file.needs), file.uses_select, tasks)
+        return _Traits(frozenset(file.needs), file.uses_select is not False, tasks)
     adapter = ADAPTERS.load(file.adapter)
     return _Traits(
         adapter.needs if file.needs is None else frozenset(file.needs),
@@ -207,12 +208,22 @@ def _check_options(schema: Any, spec: ModelSpec) -> None:
         problems = []
         for one in error.errors():
             path = ".".join(["options", *map(str, one["loc"])])
-            known = list(getattr(schema, "model_fields", {}))
+            known = _fields_at(schema, one["loc"][:-1])
             hint = did_you_mean(str(one["loc"][-1]), known) if one["type"] == "extra_forbidden" else ""
             problems.append(f"{path}: {one['msg'].lower()}" + (f"; {hint}" if hint else ""))
         raise ConfigError(
             f"model '{spec.name}': " + "; ".join(problems), fix="correct the model file, or what --set gives"
         ) from None
+
+
+def _fields_at(schema: Any, path: Sequence[Any]) -> list[str]:
+    """The option names of a nested schema, as far as the path leads through plain fields."""
+    for key in path:
+        field = schema.model_fields.get(key)
+        if field is None or not hasattr(field.annotation, "model_fields"):
+            return []
+        schema = field.annotation
+    return list(schema.model_fields)
 
 
 def _weights(spec: ModelSpec, source: Source) -> dict[str, str]:

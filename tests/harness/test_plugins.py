@@ -1,0 +1,46 @@
+"""Plugins: a file or a module, loaded once, and told by file and line when they break."""
+
+import pytest
+
+from madbench.errors import UsageError
+from madbench.plugins import load_plugin
+
+GOOD = 'import madbench\n\n@madbench.register_model("mine")\nclass Mine(madbench.ModelAdapter):\n    pass\n'
+
+
+def test_a_file_registers_its_adapter_and_may_be_loaded_twice(tmp_path, registered):
+    file = tmp_path / "my-plug.py"
+    file.write_text(GOOD)
+    load_plugin(str(file))
+    load_plugin(str(file))
+    assert "mine" in registered and registered.origin("mine") == str(file)
+
+
+def test_two_files_with_one_name_clash(tmp_path, registered):
+    for name in ("a.py", "b.py"):
+        (tmp_path / name).write_text(GOOD)
+    load_plugin(str(tmp_path / "a.py"))
+    with pytest.raises(UsageError, match="the adapter name 'mine' is taken"):
+        load_plugin(str(tmp_path / "b.py"))
+
+
+@pytest.mark.parametrize(("text", "line"), [("x = 1\n1 / 0\n", 2), ("x = 1\n\ndef f(:\n", 3)])
+def test_a_broken_file_is_told_with_its_line(tmp_path, registered, text, line):
+    file = tmp_path / "broken.py"
+    file.write_text(text)
+    with pytest.raises(UsageError, match="cannot be imported") as caught:
+        load_plugin(str(file))
+    assert caught.value.where == f"{file}:{line}"
+
+
+@pytest.mark.parametrize("name", ["/nowhere/plug.py", "no_such_module", "no_such.module"])
+def test_what_is_not_there_is_named(name):
+    with pytest.raises(UsageError, match=name.replace(".", r"\.")):
+        load_plugin(name)
+
+
+def test_a_module_that_lacks_something_else_is_broken_not_missing(tmp_path, monkeypatch):
+    (tmp_path / "needs_more.py").write_text("import something_not_installed\n")
+    monkeypatch.syspath_prepend(tmp_path)
+    with pytest.raises(UsageError, match="cannot be imported: ModuleNotFoundError"):
+        load_plugin("needs_more")
