@@ -36,7 +36,7 @@ def validate_file(file: Path) -> str:
     """What a file is, e.g. `protocol lowshot-1pct@1`. Raises ConfigError or DataMissing when it does not validate."""
     from madbench.models.load import MODELS
     from madbench.protocols import PROTOCOLS
-    from madbench.protocols.yaml_files import check_part
+    from madbench.protocols.problems import check_part
 
     # A model names an adapter, itself or by way of what it extends; a protocol never does.
     catalogue = MODELS if _names_adapter(file) else PROTOCOLS

@@ -10,8 +10,9 @@ from pydantic import BaseModel, ValidationError
 from madbench.errors import ConfigError, did_you_mean
 from madbench.models.spec import ModelFile
 from madbench.protocols.catalogue import Catalogue, is_path
+from madbench.protocols.problems import Problem, problems_error, problems_of
 from madbench.protocols.schema import TaskName
-from madbench.protocols.yaml_files import Document, Problem, problems_error, problems_of
+from madbench.protocols.yaml_files import Document
 from madbench.registry import ADAPTERS
 
 PROFILES = ("mini", "real")

@@ -16,7 +16,8 @@ from pydantic import BaseModel
 
 from madbench.errors import ConfigError, DataMissing, UsageError, did_you_mean
 from madbench.home import shipped
-from madbench.protocols.yaml_files import Document, Whole, check, never, read_document
+from madbench.protocols.problems import check
+from madbench.protocols.yaml_files import Document, Whole, never, read_document
 
 SUFFIXES = (".yaml", ".yml")
 Spec = TypeVar("Spec", bound=BaseModel)
