@@ -30,12 +30,13 @@ from madbench.mini.scenes import (
 from madbench.mini.text import UNSTATED, captions, relation, with_articles
 
 STYLE = SceneStyle(people=(10, 45, 45), holding=0.75, screened=0.4)
+OPEN_PICTURES = 0.4  # share of the scenes without a panel that are kept
 PER_CLASS = 3  # hypotheses of each class for every picture: the picture alone tells nothing
 SPLITS = ("train", "dev", "test")
 LABELS = ("entailment", "neutral", "contradiction")
 
-UNSTATED_NEUTRAL, UNSTATED_CONTRADICTION = 0.31, 0.23
-GENERIC = {"entailment": 0.28, "neutral": 0.18, "contradiction": 0.18}
+UNSTATED_NEUTRAL, UNSTATED_CONTRADICTION = 0.28, 0.22
+GENERIC = {"entailment": 0.26, "neutral": 0.2, "contradiction": 0.18}
 NOBODY = {"entailment": 0.05, "neutral": 0.0, "contradiction": 0.1}
 CHANGED = 0.7  # share of contradictions that change one detail of a true statement; the others are drawn anew
 
@@ -172,10 +173,11 @@ def hypothesis(scene: Scene, label: str, draws: Draws) -> str:
 
 
 def sample(draws: Draws) -> Scene:
-    """A scene with somebody to see."""
+    """A scene with somebody to see and, in most pictures, somebody behind a panel."""
     while True:
         scene = sample_scene(draws, STYLE)
-        if not all(person.screened for person in scene.people):
+        hidden = sum(person.screened for person in scene.people)
+        if hidden < len(scene.people) and (hidden or draws.chance(OPEN_PICTURES)):
             return scene
 
 

@@ -258,7 +258,8 @@ def _wrong(scene: Scene, slot: str, people: tuple[int, ...], facts: dict[str, st
         return draws.pick([kind for kind in PROP_KINDS if kind not in here])
     words = _RANGES[base]
     if base != "prop_colour" and draws.chance(FROM_THE_SCENE):
-        others = [_person_facts(scene, who, 0).get(base) for who in range(len(scene.people))]
+        # Not from the other one of a pair: "sitting and sitting" is rarely right, to be seen without looking.
+        others = [_person_facts(scene, who, 0).get(base) for who in range(len(scene.people)) if who not in people]
         others = [word for word in others if word is not None and word != facts[slot]]
         if others:
             return draws.pick(others)
@@ -276,7 +277,8 @@ def _details(
     drawn = [right]
     while len(drawn) < 4:
         details = tuple(_any(scene, slot, facts, draws) for slot in slots)
-        if details != right:
+        # Two equal choices would both be wrong, to be seen without looking.
+        if details not in drawn:
             drawn.append(details)
     return drawn
 

@@ -4,61 +4,48 @@ The bands are wide enough for a small world (standard error about 2 points), and
 right choices, or a phrase that gives the class away, falls outside.
 """
 
-import importlib.util
 import json
-from pathlib import Path
 
 import pytest
 
-_spec = importlib.util.spec_from_file_location("blind_probes", Path(__file__).with_name("blind_probes.py"))
-probes = importlib.util.module_from_spec(_spec)
-_spec.loader.exec_module(probes)
-
-CHOICES = {"q2a": ("answer_choices", "answer_label"), "qa2r": ("rationale_choices", "rationale_label")}
-SUBJECT_WORDS = {"he", "she", "they", ",", "and", "left", "right", "of", "above", "below"}
+from madbench.mini import levels
 
 
 @pytest.fixture(scope="module")
 def vcr(small_world):
-    rows = [json.loads(line) for line in (small_world["vcr"] / "train.jsonl").read_text().splitlines()]
+    rows = levels.lines(small_world["vcr"] / "train.jsonl")
     return rows[:1000], rows[1000:]
 
 
 def _level(vcr, leg, features):
-    choices, label = CHOICES[leg]
+    choices, label = levels.CHOICES[leg]
     train, test = ([(features(row, row[choices]), row[label]) for row in part] for part in vcr)
-    return probes.choice_level(train, test)
+    return levels.choice_level(train, test)
 
 
-def _content(choices):
-    return [
-        [token for token in one if isinstance(token, str) and token.lower() not in SUBJECT_WORDS] for one in choices
-    ]
-
-
-@pytest.mark.parametrize("leg", CHOICES)
+@pytest.mark.parametrize("leg", levels.CHOICES)
 def test_content_words_of_the_choices_tell_nothing(vcr, leg):
-    level = _level(vcr, leg, lambda row, choices: probes.bag_of_words(_content(choices)))
-    assert 0.18 < level < 0.33, f"{leg}: content words alone reach {level:.3f}, documented .25 to .28"
+    level = _level(vcr, leg, lambda row, choices: levels.bag_of_words(levels.content(choices)))
+    assert 0.18 < level < 0.33, f"{leg}: content words alone reach {level:.3f}, documented .25"
 
 
-@pytest.mark.parametrize("leg", CHOICES)
+@pytest.mark.parametrize("leg", levels.CHOICES)
 def test_bag_of_words_stays_at_its_documented_level(vcr, leg):
-    level = _level(vcr, leg, lambda row, choices: probes.bag_of_words(choices))
-    assert 0.2 < level < 0.36, f"{leg}: a bag of words reaches {level:.3f}, documented .28"
+    level = _level(vcr, leg, lambda row, choices: levels.bag_of_words(choices))
+    assert 0.2 < level < 0.36, f"{leg}: a bag of words reaches {level:.3f}, documented .27 to .28"
 
 
-@pytest.mark.parametrize("leg", CHOICES)
+@pytest.mark.parametrize("leg", levels.CHOICES)
 def test_the_tag_shortcut_is_there_and_weak(vcr, leg):
-    level = _level(vcr, leg, lambda row, choices: probes.tag_use(row["question"], choices))
-    assert 0.31 < level < 0.46, f"{leg}: tag use alone reaches {level:.3f}, documented .38"
+    level = _level(vcr, leg, lambda row, choices: levels.tag_use(row["question"], choices))
+    assert 0.31 < level < 0.46, f"{leg}: tag use alone reaches {level:.3f}, documented .39 to .40"
 
 
 def test_a_word_of_right_choices_only_would_be_noticed(vcr):
     """The probe can fail: mark the right answers."""
 
     def marked(row, choices):
-        return probes.bag_of_words(
+        return levels.bag_of_words(
             [[*one, "aha"] if at == row["answer_label"] else one for at, one in enumerate(choices)]
         )
 
@@ -66,7 +53,7 @@ def test_a_word_of_right_choices_only_would_be_noticed(vcr):
 
 
 def test_no_word_is_used_in_right_choices_only(vcr):
-    for choices, label in CHOICES.values():
+    for choices, label in levels.CHOICES.values():
         right, wrong = set(), set()
         for row in (*vcr[0], *vcr[1]):
             for place, choice in enumerate(row[choices]):
@@ -75,16 +62,13 @@ def test_no_word_is_used_in_right_choices_only(vcr):
 
 
 def test_hypotheses_alone_stay_at_their_documented_level(small_world):
-    rows = [json.loads(line) for line in (small_world["snli_ve"] / "snli_ve_train.jsonl").read_text().splitlines()]
+    rows = levels.lines(small_world["snli_ve"] / "snli_ve_train.jsonl")
     pairs = [(row["sentence2"], row["gold_label"]) for row in rows]
-    level = probes.naive_bayes_level(pairs[:2700], pairs[2700:])
-    assert 0.44 < level < 0.58, f"naive Bayes on hypotheses reaches {level:.3f}, documented .53"
+    level = levels.naive_bayes_level(pairs[:2700], pairs[2700:])
+    assert 0.42 < level < 0.58, f"naive Bayes on hypotheses reaches {level:.3f}, documented .51"
 
 
 def test_the_favourite_answer_of_a_vqa_type_is_far_from_certain(small_world):
     given = json.loads((small_world["vqa"] / "v2_mscoco_train2014_annotations.json").read_text())["annotations"]
-    kinds: dict[str, list[str]] = {}
-    for one in given:
-        kinds.setdefault(one["question_type"], []).append(one["multiple_choice_answer"])
-    right = sum(max(answers.count(one) for one in set(answers)) for answers in kinds.values())
-    assert 0.35 < right / len(given) < 0.55, f"the favourite answer per type is right in {right / len(given):.3f}"
+    level = levels.favourite_level(given)
+    assert 0.38 < level < 0.58, f"the favourite answer per type is right in {level:.3f}, documented .48"
