@@ -13,7 +13,6 @@ def plan_text(plan: Any) -> str:
         lines += ["", *_table(plan), ""]
     for one in _data_lines(plan):
         lines.append(one)
-    lines += [f"left out: {what}: {reason}" for what, reason in plan.left_out.items()]
     lines += [f"refused: {one.model} {one.protocol} {one.task}: {one.error}" for one in plan.refusals]
     states = Counter(planned.state for planned in plan.cells)
     counted = ", ".join(

@@ -69,7 +69,6 @@ def run_command(
     keep_checkpoint: Keep = "selected",
     on_error: OnError = "stop",
     quiet: Quiet = False,
-    debug: Debug = False,
 ) -> None:
     """Run models through protocols, and print the board of what was run.
 
@@ -98,7 +97,6 @@ def plan_command(
     keep_checkpoint: Keep = "selected",
     on_error: OnError = "stop",
     quiet: Quiet = False,
-    debug: Debug = False,
 ) -> None:
     """Show what `run` with the same options would do: cells, labels, missing data. Starts nothing."""
     _run_or_plan(**locals(), dry_run=True)

@@ -47,7 +47,6 @@ def run(
     limit: int | None = None,
     keep_checkpoint: str = "selected",
     on_error: str = "stop",
-    debug: bool = False,
     quiet: bool = False,
 ) -> RunResult:
     """Run models through protocols; finished cells are left alone, interrupted ones go on.
@@ -88,12 +87,11 @@ def run(
     if refused and on_error == "stop":
         raise _together(plan)
     store.check_writable()
-    how = Execution(
-        store, Settings(device, keep_checkpoint, overwrite), jobs, on_error == "continue", tuple(plugins), debug
-    )
+    how = Execution(store, Settings(device, keep_checkpoint, overwrite), jobs, on_error == "continue", tuple(plugins))
     with make_display(len(plan.to_do), quiet) as display:
         for line in plan.notices:
             display.say(line)
+        display.say(f"{len(plan.cells)} cells, {len(plan.cells) - len(plan.to_do)} of them done before")
         outcome = execute([planned.cell for planned in plan.to_do], how, display)
         if outcome.not_started:
             display.say(f"{outcome.not_started} cells were not started (--on-error continue goes on after a failure)")

@@ -6,6 +6,9 @@ finished cell is recognised without reading an annotation file again.
 
 from __future__ import annotations
 
+import os
+import subprocess
+import sys
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cache
@@ -46,10 +49,35 @@ def choose_sources(choice: DataChoice, tasks: Sequence[str], asked: Sequence[str
     return choose(choice, tasks, asked, make_mini)
 
 
-def make_mini(task: str) -> Path:
-    from madbench.mini.build import ensure
+def make_mini(tasks: Sequence[str]) -> dict[str, Path]:
+    """The roots of mini data; several tasks that are not there yet are written at once, a process each.
 
-    return ensure(task)
+    Plain processes, not `multiprocessing`: that would run the caller's script once more.
+    """
+    from madbench.mini.build import COMPLETE, ensure, folder
+
+    absent = [task for task in tasks if not (folder() / task / COMPLETE).is_file()]
+    if len(absent) > 1 and (os.cpu_count() or 1) > 1:
+        code = "import sys; from madbench.mini.build import ensure; ensure(sys.argv[1])"
+        environment = {**os.environ, "PYTHONPATH": os.pathsep.join(filter(None, sys.path))}
+        writing = [
+            subprocess.Popen(
+                [sys.executable, "-c", code, task],
+                env=environment,
+                stdout=subprocess.DEVNULL,
+                stderr=subprocess.DEVNULL,
+            )
+            for task in absent
+        ]
+        try:
+            for process in writing:
+                process.wait()
+        except BaseException:
+            for process in writing:
+                process.kill()
+            raise
+    # What a process could not write is tried again here, so that its error is raised and not lost.
+    return {task: ensure(task) for task in tasks}
 
 
 class _Memory:

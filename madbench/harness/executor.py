@@ -43,7 +43,6 @@ class Execution:
     jobs: int | None = None
     keep_going: bool = False
     plugins: tuple[str, ...] = ()
-    debug: bool = False
 
 
 def check_executor(name: str) -> None:
@@ -101,8 +100,6 @@ def _attempt(cell: Cell, how: Execution, progress: Callable[[int, int, str], Non
     try:
         run_cell(cell, how.store, how.settings, progress)
     except Exception as error:
-        if how.debug and how.jobs == 1:
-            raise
         try:
             folder.path.mkdir(parents=True, exist_ok=True)
             folder.write_error(error)

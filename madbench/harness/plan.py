@@ -96,13 +96,19 @@ def make_plan(request: Request) -> Plan:
             for task in protocol.tasks:
                 if task in sources.by_task:
                     found.add(file, protocol, task, *chosen[protocol.id])
+    left_out = {**sources.left_out, **found.left_out}
+    if not found.cells and not found.refusals:
+        raise UsageError(
+            "nothing to run: " + "; ".join(f"{what}: {reason}" for what, reason in left_out.items()),
+            fix="choose other models or tasks",
+        )
     notices = [sources.notice] if sources.notice else []
-    notices += [f"{task} is left out: {reason}" for task, reason in sources.left_out.items()]
+    notices += [f"left out: {what}: {reason}" for what, reason in left_out.items()]
     notices += [_of_declared(protocol, *chosen[protocol.id]) for protocol in protocols]
     return Plan(
         tuple(sorted(found.cells, key=_running_order)),
         tuple(found.refusals),
-        {**sources.left_out, **found.left_out},
+        left_out,
         tuple(line for line in notices if line),
     )
 

@@ -59,6 +59,14 @@ def peak_memory(device: str) -> dict[str, float | None]:
     return {"peak_rss_mb": _peak_rss(), "peak_cuda_mb": _peak_cuda() if device.startswith("cuda") else None}
 
 
+def reset_peak_memory(device: str) -> None:
+    """Begin to count anew for a cell. The highest resident size is of the whole process and cannot be reset."""
+    if device.startswith("cuda"):
+        import torch
+
+        torch.cuda.reset_peak_memory_stats()
+
+
 def _peak_rss() -> float | None:
     try:
         import resource

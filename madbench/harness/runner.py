@@ -13,6 +13,7 @@ from madbench.harness.cell import Cell
 from madbench.harness.data import CellData, load_data
 from madbench.harness.device import one_thread, resolve_device
 from madbench.harness.evaluation import Evaluation
+from madbench.harness.provenance import reset_peak_memory
 from madbench.harness.records import Fitted, build_record, metric_versions
 from madbench.harness.reuse import reuse
 from madbench.harness.selection import best_on_select, chosen_steps
@@ -47,8 +48,10 @@ def run_cell(cell: Cell, store: Store, settings: Settings, progress: Progress = 
         if settings.overwrite:
             folder.clear()
         started = datetime.now(UTC)
+        device = resolve_device(settings.device)
+        reset_peak_memory(device)
         data = load_data(cell.source, cell.protocol, cell.draw, cell.limit)
-        job = _Job(cell, folder, data, resolve_device(settings.device), progress)
+        job = _Job(cell, folder, data, device, progress)
         folder.write_manifest(job.manifest())
         earlier = [] if settings.overwrite else store.trained(cell)
         fitted = reuse(cell, data, folder, earlier, job.adapter, job.evaluation) if earlier else None

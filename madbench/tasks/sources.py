@@ -104,11 +104,16 @@ def parse_data(values: Iterable[str]) -> DataChoice:
     return DataChoice(modes[0] if modes else "auto", named)
 
 
-def choose(choice: DataChoice, tasks: Sequence[str], asked: Sequence[str], make_mini: Callable[[str], Path]) -> Sources:
+def choose(
+    choice: DataChoice,
+    tasks: Sequence[str],
+    asked: Sequence[str],
+    make_mini: Callable[[Sequence[str]], Mapping[str, Path]],
+) -> Sources:
     """A source for each of `tasks` that has one.
 
-    asked: the tasks named with `--task`; one of these without a source is an error. make_mini: task -> root of its
-    mini data, written when it is not there yet; called only for tasks that use it.
+    asked: the tasks named with `--task`; one of these without a source is an error. make_mini: tasks -> roots of their
+    mini data, written when they are not there yet; called only with tasks that use it.
     Raises DataMissing; a registered root that is broken raises as well, it never falls back to mini.
     """
     roots: dict[str, Path | None] = {**registered(), **choice.named}
@@ -116,21 +121,25 @@ def choose(choice: DataChoice, tasks: Sequence[str], asked: Sequence[str], make_
     everything_on_mini = choice.mode == "mini" or not any_real
     if choice.mode == "mini":
         roots = dict(choice.named)
-    found, left_out = {}, {}
-    for task in tasks:
-        if task not in roots and not everything_on_mini:
-            left_out[task] = "no data registered (other tasks have a real source)"
-            continue
-        root = roots.get(task)
-        real = root is not None
-        where = root if real else make_mini(task)
-        found[task] = Source(task, "real" if real else "mini", where, locate(TASKS.load(task), where))
+    left_out = {}
+    if not everything_on_mini:
+        reason = "no data registered (other tasks have a real source)"
+        left_out = {task: reason for task in tasks if task not in roots}
     missing = [task for task in asked if task in left_out]
     if missing:
         raise DataMissing(
             f"no data for {', '.join(missing)}: other tasks have a real source, so mini is not used by itself",
             fix=f"`madbench data register {missing[0]} --root DIR`, or `--data {missing[0]}=mini`",
         )
+    running = [task for task in tasks if task not in left_out]
+    found = {}
+    for task in running:  # before mini is written: a wrong root is told at once
+        if roots.get(task) is not None:
+            found[task] = Source(task, "real", roots[task], locate(TASKS.load(task), roots[task]))
+    on_mini = [task for task in running if task not in found]
+    for task, root in (make_mini(on_mini) if on_mini else {}).items():
+        found[task] = Source(task, "mini", root, locate(TASKS.load(task), root))
+    found = {task: found[task] for task in running}
     used_unasked = choice.mode == "auto" and any(
         source.kind == "mini" and task not in choice.named for task, source in found.items()
     )

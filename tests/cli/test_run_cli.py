@@ -56,7 +56,7 @@ def test_run_prints_the_board_and_names_the_folder_last(place, capsys):
     assert code == 0
     assert "lowshot-10pct@1 on real data" in out and "majority" in out
     assert out.splitlines()[-1] == "results: runs"
-    assert "vcr is left out" in err and "1 of 5 declared draws" in err
+    assert "left out: vcr: no data registered" in err and "1 of 5 declared draws" in err
     assert "[1/1] majority lowshot-10pct@1 vqa draw 0 seed 0: done" in err
 
 

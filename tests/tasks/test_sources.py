@@ -44,9 +44,9 @@ def choose(place):
     made = []
 
     def choosing(*data, tasks=("vcr", "vqa"), asked=()):
-        def make_mini(task):
-            made.append(task)
-            return place / "mini"
+        def make_mini(tasks):
+            made.extend(tasks)
+            return dict.fromkeys(tasks, place / "mini")
 
         return sources.choose(sources.parse_data(data), tasks, asked, make_mini)
 
@@ -129,6 +129,12 @@ def test_a_root_without_the_files_is_not_registered(place):
 def test_malformed_data_options(value, text):
     with pytest.raises(UsageError, match=text):
         sources.parse_data([value])
+
+
+def test_a_wrong_root_is_told_before_mini_is_written(choose):
+    with pytest.raises(DataMissing):
+        choose("mini", "vqa=/nonexistent")
+    assert choose.made == []
 
 
 def test_naming_a_task_twice_is_an_error():
