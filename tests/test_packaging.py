@@ -15,9 +15,7 @@ def project(repository):
 
 
 def test_ci_runs_the_readmes_test_command_word_for_word(repository):
-    command = (
-        "python -m venv .venv-test && ./.venv-test/bin/pip install -q -e '.[test]' && ./.venv-test/bin/python -m pytest"
-    )
+    command = "python3 -m venv .venv-test && ./.venv-test/bin/pip install -q -e '.[test]' && ./.venv-test/bin/python -m pytest"
     assert command in (repository / "README.md").read_text(encoding="utf-8")
     assert command in (repository / ".ci" / "run").read_text(encoding="utf-8")
 

@@ -157,10 +157,10 @@ class ObjectiveOptions(Strict):
         kinds = {teacher.kind for teacher in self.teachers}
         if self.token_selection.use != "none" and not {"clip-image", "clip-text"} <= kinds:
             raise ValueError("token selection needs a clip-image and a clip-text teacher: relevance is read from both")
+        probed = self.confidence.mode not in ("none", "constant") or self.gate.mode != "none"
         joint = any(teacher.probe == "joint" for teacher in self.teachers) or not self.confidence.per_teacher
-        if (self.confidence.mode not in ("none", "constant") or self.gate.mode != "none") and joint:
-            if not {"clip-image", "clip-text"} <= kinds:
-                raise ValueError("a joint probe needs a clip-image and a clip-text teacher")
+        if probed and joint and not {"clip-image", "clip-text"} <= kinds:
+            raise ValueError("a joint probe needs a clip-image and a clip-text teacher")
         return self
 
 

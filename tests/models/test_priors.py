@@ -54,7 +54,11 @@ def test_tag_overlap_counts_shared_tags_and_words_only_break_ties():
         None,
         {"question": "Why is Casey sad ?"},
         ("Casey left .", "Riley is sad why is .", "Nobody .", "Casey and Riley ."),
-        Tags(("person", "person"), {"question": (-1, -1, 0, -1, -1)}, ((0, -1, -1), (1, -1, -1, -1, -1, -1), (-1, -1), (0, -1, 1, -1))),
+        Tags(
+            ("person", "person"),
+            {"question": (-1, -1, 0, -1, -1)},
+            ((0, -1, -1), (1, -1, -1, -1, -1, -1), (-1, -1), (0, -1, 1, -1)),
+        ),
     )
     scores = tag_overlap(example)
     assert np.floor(scores).tolist() == [1, 0, 0, 1]

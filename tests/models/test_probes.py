@@ -1,7 +1,15 @@
 import numpy as np
 import pytest
 
-from madbench.models.probes import ProbeData, cross_fitted, fit_head, folds_by_image, head_logits, joint_features, right_scores
+from madbench.models.probes import (
+    ProbeData,
+    cross_fitted,
+    fit_head,
+    folds_by_image,
+    head_logits,
+    joint_features,
+    right_scores,
+)
 
 
 def separable(n=240, choices=4, width=6, seed=0):

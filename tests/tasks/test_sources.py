@@ -14,7 +14,7 @@ from madbench.tasks.contract import Layout
 class Files:
     """A task that has just files: `<root>/train.txt` and `<root>/val.txt`."""
 
-    official_rows = {"train": 3, "val": 2}  # noqa: RUF012
+    official_rows = {"train": 3, "val": 2}
 
     def __init__(self, name):
         self.name = name

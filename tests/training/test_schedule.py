@@ -1,3 +1,5 @@
+from itertools import pairwise
+
 import numpy as np
 import pytest
 
@@ -37,7 +39,7 @@ def test_learning_rate_rises_then_falls_to_nothing():
     assert factors[0] == pytest.approx(0.1)
     assert factors[9] == 1.0
     assert factors[99] == pytest.approx(1 / 90)
-    assert all(later <= earlier for earlier, later in zip(factors[10:], factors[11:], strict=False))
+    assert all(later <= earlier for earlier, later in pairwise(factors[10:]))
 
 
 def test_evaluation_points_are_even_and_end_at_the_end():

@@ -1,0 +1,146 @@
+"""The joined loss on made-up states and features: by hand, its gradients, its invariances."""
+
+import numpy as np
+import pytest
+import torch
+
+from madbench.models.objectives.objective import Objective
+from madbench.models.objectives.targets import Targets, TermTargets, WordTargets
+from madbench.models.options import ObjectiveOptions
+from madbench.models.students.cross_modal import States
+from madbench.models.students.encoding import Batch
+
+WIDTH, CHOICES, EXAMPLES = 3, 2, 3
+S = CHOICES * EXAMPLES
+
+
+def options(**changes):
+    teachers = [
+        {"kind": "clip-image", "weights": "mini:clip", "weight": 2.0},
+        {"kind": "clip-text", "weights": "mini:clip", "weight": 1.0},
+    ]
+    return ObjectiveOptions.model_validate({"teachers": teachers, "distance": "mse", **changes})
+
+
+def states(seed=0, double=False):
+    values = np.random.default_rng(seed)
+    kind = torch.float64 if double else torch.float32
+    cls = torch.tensor(values.normal(size=(S, WIDTH)), dtype=kind)
+    text = torch.tensor(values.normal(size=(S, 4, WIDTH)), dtype=kind)
+    return States(cls, text, torch.zeros(S, 4, dtype=torch.bool), text[:, :2])
+
+
+def batch(rows=(0, 1, 2)):
+    rows = np.array(rows)
+    sequences = np.concatenate([np.arange(row * CHOICES, (row + 1) * CHOICES) for row in rows])
+    zeros = torch.zeros(len(sequences), 4, dtype=torch.int64)
+    return Batch(zeros, zeros, zeros.bool(), None, rows, sequences, torch.tensor([0, 1, 0])[rows], None, rows % 2)
+
+
+def targets(double=False):
+    rows = np.random.default_rng(5).normal(size=(S, WIDTH)).astype(np.float32)
+    kind = torch.float64 if double else torch.float32
+    image = TermTargets(rows[:EXAMPLES], np.repeat(np.arange(EXAMPLES), CHOICES))
+    text = TermTargets(rows, np.arange(S))
+    return Targets([image, text], [torch.tensor(image.rows, dtype=kind), torch.tensor(text.rows, dtype=kind)])
+
+
+def objective(chosen):
+    """Projections are the identity, so that values can be worked out by hand."""
+    module = Objective(chosen, WIDTH, [WIDTH, WIDTH], legs=2)
+    for projection in module.projections:
+        torch.nn.init.eye_(projection.weight)
+        torch.nn.init.zeros_(projection.bias)
+    return module
+
+
+def by_hand(weights=(2.0, 1.0)):
+    cls, given = states().cls, targets()
+    out = torch.zeros(EXAMPLES)
+    for sequence in range(S):
+        example = sequence // CHOICES
+        image = (cls[sequence] - given.scaled[0][example]).square().mean()
+        text = (cls[sequence] - given.scaled[1][sequence]).square().mean()
+        out[example] += (weights[0] * image + weights[1] * text) / CHOICES
+    return out
+
+
+def test_the_sum_over_teachers_and_candidates_by_hand():
+    value = objective(options())(states(), batch(), targets(), torch.zeros(EXAMPLES, CHOICES), None)
+    assert value.tolist() == pytest.approx(by_hand().tolist(), rel=1e-5)
+
+
+def test_gold_only_leaves_wrong_candidates_without_a_target():
+    chosen = objective(options(choices="gold_only"))
+    value = chosen(states(), batch(), targets(), torch.zeros(EXAMPLES, CHOICES), None)
+    cls, given = states().cls, targets()
+    gold = [0, 3, 4]
+    for example, sequence in enumerate(gold):
+        image = (cls[sequence] - given.scaled[0][example]).square().mean()
+        text = (cls[sequence] - given.scaled[1][sequence]).square().mean()
+        assert value[example].item() == pytest.approx((2 * image + text).item(), rel=1e-5)
+
+
+def test_confidence_weighs_each_example_and_each_teacher():
+    chosen = options(confidence={"mode": "ratio", "per_teacher": True})
+    sure = np.array([[0.5, 0.9, 0.0], [0.5, 0.1, 0.5]])  # the student is at 0.5 everywhere
+    value = objective(chosen)(states(), batch(), targets(), torch.zeros(EXAMPLES, CHOICES), sure)
+    image_only, text_only = by_hand((2.0, 0.0)), by_hand((0.0, 1.0))
+    ratio = sure / (sure + 0.5)
+    expected = torch.tensor(ratio[0]) * image_only + torch.tensor(ratio[1]) * text_only
+    assert value.tolist() == pytest.approx(expected.tolist(), rel=1e-4)
+
+
+def test_a_closed_gate_silences_a_teacher_on_its_leg_only():
+    module = objective(options())
+    module.gates[0, 1] = 0  # the image teacher on the second leg: example 1
+    value = module(states(), batch(), targets(), torch.zeros(EXAMPLES, CHOICES), None)
+    assert value[0].item() == pytest.approx(by_hand()[0].item(), rel=1e-5)
+    assert value[1].item() == pytest.approx(by_hand((0.0, 1.0))[1].item(), rel=1e-5)
+
+
+def test_the_order_of_examples_in_a_batch_does_not_matter():
+    module, given = objective(options()), targets()
+    forward = module(states(), batch(), given, torch.zeros(EXAMPLES, CHOICES), None)
+    turned_states = States(
+        *(
+            value.view(EXAMPLES, CHOICES, *value.shape[1:]).flip(0).flatten(0, 1)
+            for value in (states().cls, states().text, states().text_padding, states().image)
+        )
+    )
+    turned = module(turned_states, batch((2, 1, 0)), given, torch.zeros(EXAMPLES, CHOICES), None)
+    assert torch.allclose(forward, turned.flip(0))
+
+
+def test_gradients_in_double_precision():
+    module, given = objective(options(distance="smooth_l1")).double(), targets(double=True)
+    start = states(double=True)
+
+    def loss(cls):
+        return module(States(cls, start.text, start.text_padding, start.image), batch(), given, None, None)
+
+    assert torch.autograd.gradcheck(loss, (start.cls.clone().requires_grad_(True),))
+
+
+def test_word_targets_by_hand_and_sequences_without_words_cost_nothing():
+    chosen = options(
+        token_selection={"use": "token_targets", "weight": 1.0},
+        teachers=[
+            {"kind": "clip-image", "weights": "mini:clip", "weight": 0.0},
+            {"kind": "clip-text", "weights": "mini:clip", "weight": 1.0},
+        ],
+    )
+    given = targets()
+    nothing = np.zeros(0, np.int64)
+    given.words = WordTargets(
+        np.eye(WIDTH, dtype=np.float32),
+        [np.array([1, 2]), nothing, nothing, nothing, nothing, nothing],
+        [np.array([0, 1]), nothing, nothing, nothing, nothing, nothing],
+    )
+    given.scaled_words = torch.eye(WIDTH)
+    value = objective(chosen)(states(), batch(), given, None, None)
+    text = states().text
+    words = ((text[0, 1] - torch.eye(3)[0]).square().mean() + (text[0, 2] - torch.eye(3)[1]).square().mean()) / 2
+    plain = by_hand((0.0, 1.0))
+    assert value[0].item() == pytest.approx((plain[0] + words / CHOICES).item(), rel=1e-5)
+    assert value[1].item() == pytest.approx(plain[1].item(), rel=1e-5)
