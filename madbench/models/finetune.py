@@ -115,6 +115,7 @@ class Finetune(ModelAdapter):
             max_tokens=student.max_tokens,
             image_size=student.image_size,
             legs=self.task.legs,
+            grid=student.image_size // student.patch_size,
         )
 
     def _training_data(self, train_split: Split, updates: int) -> tuple[list[Example], TrainingData]:
@@ -285,6 +286,7 @@ def part_of(split: EncodedSplit, rows: np.ndarray) -> EncodedSplit:
     return EncodedSplit(
         ids=[split.ids[sequence] for sequence in flat],
         segments=[split.segments[sequence] for sequence in flat],
+        places=[split.places[sequence] for sequence in flat],
         first=np.concatenate([[0], np.cumsum([len(one) for one in sequences])]),
         legs=split.legs[rows],
         image=split.image[rows] if len(split.image) else split.image,

@@ -4,8 +4,8 @@
   from the scene graph on its patch states. It is *not* purely contrastive: the labels stand in for the far larger data
   that real teachers saw (contrastive training alone stayed at chance on this budget).
 - `text`: a BERT masked-LM encoder on the captions alone.
-- `student`: the cross-modal student: masked words, image-text matching against another image, cell labels; on a third
-  of the scenes that CLIP saw and without false captions, so that a teacher has something to teach.
+- `student`: the cross-modal student: masked words, image-text matching against false captions and other images, cell
+  labels; on a third of the scenes that CLIP saw, so that a teacher has something to teach.
 
 All scenes come from pretraining seeds, disjoint from every evaluated world.
 """
@@ -23,11 +23,12 @@ from torch import nn
 from torch.nn import functional
 
 from madbench.mini.pretraining import CELL_FIELDS, PretrainingSet, pretraining_scenes
+from madbench.mini.scenes import NAMES
 from madbench.mini.text import WORDS
 from madbench.models.options import StudentOptions
 from madbench.models.students import student_module
 from madbench.models.students.cross_modal import States
-from madbench.models.students.encoding import Batch, encode_sequence
+from madbench.models.students.encoding import Batch, Part, encode_sequence
 from madbench.models.students.pretraining import PretrainingHeads, mask_words
 from madbench.models.students.tokens import CLS, PAD, SEP, WordTokenizer
 from madbench.models.teachers.clip import build_clip, clip_pixels, text_ids
@@ -62,7 +63,7 @@ TEXT_CONFIG = {
 RECIPES = {
     "clip": {"scenes": 60_000, "scene_seed": 1, "updates": 2_600, "batch": 64, "learning_rate": 1e-3, "seed": 1},
     "text": {"scenes": 20_000, "scene_seed": 2, "updates": 1_200, "batch": 96, "learning_rate": 1e-3, "seed": 2},
-    "student": {"scenes": 20_000, "scene_seed": 1, "updates": 2_400, "batch": 48, "learning_rate": 7e-4, "seed": 3},
+    "student": {"scenes": 20_000, "scene_seed": 1, "updates": 5_000, "batch": 64, "learning_rate": 1e-3, "seed": 3},
 }
 
 
@@ -80,7 +81,7 @@ class Captions:
         true, false = [], []
         for row in rows:
             told = self.scenes.captions[row]
-            count = min(len(told), 1 + int(rng.choice(3, p=(0.35, 0.4, 0.25))))
+            count = min(len(told), 1 + int(rng.choice(3, p=(0.4, 0.4, 0.2))))
             chosen = [told[place] for place in rng.permutation(len(told))[:count]]
             wrong = int(rng.integers(count))
             true.append([one.text for one in chosen])
@@ -168,43 +169,64 @@ class StudentTraining(nn.Module):
         self.tokenizer, self.captions, self.batch = tokenizer, captions, batch
 
     def encoded(self, rows: np.ndarray, sentences: list[list[str]], rng: np.random.Generator) -> Batch:
-        """Segments as fine-tuning uses them: the first sentence 0, later ones 2 or 3."""
+        """Segments as fine-tuning uses them: the first sentence 0, later ones 2 or 3.
+
+        Names carry where their person stands in seven of ten texts, as vcr's tags do; in the rest (and in snli_ve and
+        vqa) the student has to find people by what is said of them.
+        """
         encoded = []
-        for one in sentences:
+        told = rng.random(len(rows)) < 0.7
+        for row, one, place_names in zip(rows, sentences, told, strict=True):
             segments = [0, *rng.integers(2, 4, len(one) - 1).tolist()]
-            encoded.append(
-                encode_sequence(list(zip(one, segments, strict=True)), self.tokenizer, STUDENT_CONFIG["max_tokens"])
-            )
-        longest = max(len(ids) for ids, _ in encoded)
-        ids = torch.full((len(rows), longest), PAD, dtype=torch.int64)
-        segments = torch.zeros_like(ids)
-        for place, (one, kinds) in enumerate(encoded):
-            ids[place, : len(one)] = torch.tensor(one)
-            segments[place, : len(kinds)] = torch.tensor(kinds)
+            cells = self.captions.scenes.cells[row][:, FIELDS.index("name")]
+            place_of = {name: int(np.argmax(cells == place)) + 1 for place, name in enumerate(NAMES, 1) if place in cells}
+            parts = []
+            for sentence, segment in zip(one, segments, strict=True):
+                places = tuple(place_of.get(word, 0) for word in sentence.split()) if place_names else ()
+                parts.append(Part(sentence, segment, places))
+            encoded.append(encode_sequence(parts, self.tokenizer, STUDENT_CONFIG["max_tokens"]))
+        longest = max(len(ids) for ids, _, _ in encoded)
+        arrays = np.zeros((3, len(rows), longest), np.int64)
+        arrays[0] = PAD
+        for row, kinds in enumerate(encoded):
+            for kind, values in enumerate(kinds):
+                arrays[kind, row, : len(values)] = values
+        ids, segments, places = (torch.from_numpy(one) for one in arrays)
         pixels = torch.from_numpy(self.captions.scenes.images[rows]).float() / 255
-        return Batch(ids, segments, ids == PAD, pixels, rows, rows, torch.zeros(len(rows)), None, np.zeros(len(rows)))
+        return Batch(
+            ids, segments, places, ids == PAD, pixels, rows, rows, torch.zeros(len(rows)), None, np.zeros(len(rows))
+        )
 
     def losses(self, step: int) -> tuple[dict[str, torch.Tensor], dict[str, float]]:
-        rows, true, _ = self.captions.draw(step, self.batch)
+        """Half of the texts are true of their image; a quarter is false in one detail, a quarter has another image."""
+        rows, true, false = self.captions.draw(step, self.batch)
         rng = np.random.default_rng([self.captions.seed, step, 1])
-        batch = self.encoded(rows, true, rng)
-        original, swapped = batch.ids, torch.from_numpy(rng.random(len(rows)) < 0.3)
+        kind = rng.random(len(rows))
+        foiled, swapped = kind < 0.25, torch.from_numpy((kind >= 0.25) & (kind < 0.5))
+        told = [no if wrong else yes for yes, no, wrong in zip(true, false, foiled, strict=True)]
+        batch = self.encoded(rows, told, rng)
+        matches = ~(torch.from_numpy(foiled) | swapped)
+        original = batch.ids
         batch.ids, chosen = mask_words(batch, self.tokenizer.size)
+        # Nothing is hidden from a text whose truth is asked, or the false detail itself might be.
+        judged = torch.from_numpy(rng.random(len(rows)) < 0.5) | ~matches
+        batch.ids = torch.where(judged[:, None], original, batch.ids)
         batch.pixels = torch.where(swapped[:, None, None, None], batch.pixels.roll(1, 0), batch.pixels)
         states: States = self.student(batch)
-        chosen = chosen & ~swapped[:, None]
+        chosen = chosen & ~judged[:, None]
         words = self.heads.word_logits(states.text[chosen], self.student)
-        matching = self.heads.matching(states.cls)
+        matching = self.heads.matching(states.cls[judged])
+        matches = matches[judged]
         cells = torch.from_numpy(self.captions.scenes.cells[rows].astype(np.int64))
         cells = torch.where(swapped[:, None, None], cells.roll(1, 0), cells)
         losses = {
             "words": functional.cross_entropy(words, original[chosen]),
-            "matching": functional.cross_entropy(matching, (~swapped).long()),
-            "cells": cell_loss(self.cells(states.image), cells),
+            "matching": functional.cross_entropy(matching, matches.long()),
+            "cells": cell_loss(self.cells(states.early_image), cells),
         }
         right = {
             "masked_word": float((words.argmax(1) == original[chosen]).float().mean()),
-            "matching": float((matching.argmax(1) == (~swapped).long()).float().mean()),
+            "matching": float((matching.argmax(1) == matches.long()).float().mean()),
         }
         return losses, right
 
@@ -240,7 +262,7 @@ class TextTraining(nn.Module):
         ids = torch.full((len(encoded), max(map(len, encoded))), PAD, dtype=torch.int64)
         for place, one in enumerate(encoded):
             ids[place, : len(one)] = torch.tensor(one)
-        batch = Batch(ids, ids, ids == PAD, None, np.arange(1), np.arange(1), ids, None, np.zeros(1))
+        batch = Batch(ids, ids, ids, ids == PAD, None, np.arange(1), np.arange(1), ids, None, np.zeros(1))
         hidden, chosen = mask_words(batch, self.tokenizer.size)
         logits = self.model(input_ids=hidden, attention_mask=(ids != PAD).long()).logits[chosen]
         return functional.cross_entropy(logits, ids[chosen]), float((logits.argmax(1) == ids[chosen]).float().mean())

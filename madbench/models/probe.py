@@ -100,7 +100,7 @@ class ClipProbe(ModelAdapter):
                 pixels.append(pixels_of(example.image.open(), self.teacher.image_size))
         image = self.store.images(sha, "image", np.stack(pixels), self.teacher.image_features)
         texts = [
-            " ".join(text for text, _ in one) for example in examples for one in sequence_parts(example, EVERYTHING)
+            " ".join(part.text for part in one) for example in examples for one in sequence_parts(example, EVERYTHING)
         ]
         text = self.store.texts(sha, "text", texts, self.teacher.text_features)
         legs = np.array([self.task.legs.index(example.leg) for example in examples])

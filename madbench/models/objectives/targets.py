@@ -74,7 +74,7 @@ class TargetBuilder:
         """Targets of a split. examples: in the order of the encoded split."""
         # The texts teachers read are those of the whole example, whatever the student may look at.
         parts = [one for example in examples for one in sequence_parts(example, ("image", "query", "choices"))]
-        texts = [" ".join(text for text, _ in one) for one in parts]
+        texts = [" ".join(part.text for part in one) for one in parts]
         example_of = np.repeat(np.arange(len(split)), np.diff(split.first))
         image_of = split.image[example_of]
         selection = self.objective.token_selection
@@ -145,7 +145,7 @@ class TargetBuilder:
         column = {word: place for place, word in enumerate(words)}
         places, chosen = [], []
         for one, kept in zip(parts, kept_words, strict=True):
-            ids, _ = encode_sequence(one, self.tokenizer, self.options.student.max_tokens)
+            ids, _, _ = encode_sequence(one, self.tokenizer, self.options.student.max_tokens)
             wanted = {self.tokenizer.encode(word)[0]: column[word] for word in kept if self.tokenizer.encode(word)}
             hits = [
                 (place, wanted[piece]) for place, piece in enumerate(ids) if piece in wanted and piece >= len(SPECIAL)

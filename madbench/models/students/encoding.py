@@ -2,34 +2,64 @@
 
 A multiple-choice example becomes one sequence per candidate, any other example one. Sequence layout:
 `[CLS] question [SEP] (answer [SEP]) (candidate [SEP])`, segments 0 for the question or hypothesis, 1 for the image,
-2 for an answer, 3 for a rationale (as UNITER numbers them, specs/mad.md 2.5).
+2 for an answer, 3 for a rationale (as UNITER numbers them, specs/mad.md 2.5). A word that stands for an object (vcr's
+tags) also carries where its box lies, as VL-BERT gives such words the embedding of the box they refer to.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
+from typing import NamedTuple
 
 import numpy as np
 import torch
 from PIL import Image
 
 from madbench.models.students.tokens import CLS, PAD, SEP, Tokenizer
-from madbench.tasks.contract import Example, SoftTarget
+from madbench.tasks.contract import Example, LazyImage, SoftTarget
 
 SEGMENTS = 4
 _SEGMENT = {"question": 0, "hypothesis": 0, "answer": 2}
 
 
-def sequence_parts(example: Example, inputs: Sequence[str]) -> list[list[tuple[str, int]]]:
-    """Per sequence the (text, segment) parts that the inputs allow, in reading order."""
-    query = [(text, _SEGMENT.get(part, 0)) for part, text in example.text.items()] if "query" in inputs else []
+class Part(NamedTuple):
+    """A piece of a sequence. places: per whitespace-separated word, 1 + the patch its object lies in, 0 for none."""
+
+    text: str
+    segment: int
+    places: tuple[int, ...] = ()
+
+
+def sequence_parts(example: Example, inputs: Sequence[str], patch_of: Sequence[int] = ()) -> list[list[Part]]:
+    """Per sequence the parts that the inputs allow, in reading order. patch_of: object index -> patch, if known."""
+
+    def places(words: Sequence[int]) -> tuple[int, ...]:
+        return tuple(patch_of[one] + 1 if 0 <= one < len(patch_of) else 0 for one in words)
+
+    query = []
+    if "query" in inputs:
+        for name, text in example.text.items():
+            query.append(Part(text, _SEGMENT.get(name, 0), places(example.tags.parts.get(name, ()))))
     if not example.choices:
         return [query]
     if "choices" not in inputs:
         return [query for _ in example.choices]
     segment = 3 if example.leg == "qa2r" else 2
-    return [[*query, (choice, segment)] for choice in example.choices]
+    tags = example.tags.choices or ((),) * len(example.choices)
+    return [
+        [*query, Part(choice, segment, places(words))] for choice, words in zip(example.choices, tags, strict=True)
+    ]
+
+
+def patches_of(image: LazyImage, grid: int) -> tuple[int, ...]:
+    """The patch (row by row, grid x grid) that the centre of each object's box lies in; empty without boxes."""
+    boxes = image.boxes()
+    if boxes is None or not len(boxes):
+        return ()
+    centre = np.clip((boxes[:, :2] + boxes[:, 2:4]) / 2, 0, 1 - 1e-6)
+    cells = (centre * grid).astype(int)
+    return tuple((cells[:, 1] * grid + cells[:, 0]).tolist())
 
 
 def texts_of(examples: Iterable[Example]) -> Iterable[str]:
@@ -39,30 +69,44 @@ def texts_of(examples: Iterable[Example]) -> Iterable[str]:
         yield from example.choices
 
 
-def encode_sequence(parts: Sequence[tuple[str, int]], tokenizer: Tokenizer, max_tokens: int) -> tuple[list, list]:
-    """Ids and segments of one sequence. Too long: the longest part loses tokens from its end, one by one."""
-    encoded = [tokenizer.encode(text) for text, _ in parts]
-    while 1 + sum(len(ids) + 1 for ids in encoded) > max_tokens:
-        longest = max(range(len(encoded)), key=lambda place: len(encoded[place]))
-        encoded[longest] = encoded[longest][:-1]
-    ids, segments = [CLS], [0]
-    for part_ids, (_, segment) in zip(encoded, parts, strict=True):
+def encode_sequence(parts: Sequence[Part], tokenizer: Tokenizer, max_tokens: int) -> tuple[list, list, list]:
+    """Ids, segments and places of one sequence. Too long: the longest part loses tokens from its end, one by one."""
+    encoded = [_encode_part(part, tokenizer) for part in parts]
+    while 1 + sum(len(ids) + 1 for ids, _ in encoded) > max_tokens:
+        longest = max(range(len(encoded)), key=lambda place: len(encoded[place][0]))
+        encoded[longest] = encoded[longest][0][:-1], encoded[longest][1][:-1]
+    ids, segments, places = [CLS], [0], [0]
+    for (part_ids, part_places), part in zip(encoded, parts, strict=True):
         ids += [*part_ids, SEP]
-        segments += [segment] * (len(part_ids) + 1)
-    return ids, segments
+        segments += [part.segment] * (len(part_ids) + 1)
+        places += [*part_places, 0]
+    return ids, segments, places
+
+
+def _encode_part(part: Part, tokenizer: Tokenizer) -> tuple[list[int], list[int]]:
+    if not any(part.places):
+        ids = tokenizer.encode(part.text)
+        return ids, [0] * len(ids)
+    ids, places = [], []
+    for word, place in zip(part.text.split(), part.places, strict=True):
+        own = tokenizer.encode(word)
+        ids += own
+        places += [place] * len(own)
+    return ids, places
 
 
 @dataclass
 class EncodedSplit:
     """Arrays of a split. S sequences over N examples, U distinct images.
 
-    ids, segments: per sequence, int64 arrays of its own length. first: sequence range of example i is
+    ids, segments, places: per sequence, int64 arrays of its own length. first: sequence range of example i is
     `first[i]:first[i+1]`. image: [N] row of `pixels`; pixels: uint8 [U, size, size, 3] or None.
     legs: [N] leg number. targets: [N] int64 (-1 withheld); soft: [N] dicts for vqa, else None.
     """
 
     ids: list[np.ndarray]
     segments: list[np.ndarray]
+    places: list[np.ndarray]
     first: np.ndarray
     legs: np.ndarray
     image: np.ndarray
@@ -84,13 +128,14 @@ class EncodedSplit:
 class Batch:
     """One batch. B examples with C sequences each (S = B*C), T tokens after padding.
 
-    ids, segments: int64 [S, T]. padding: bool [S, T], True where padded. pixels: float32 [B, size, size, 3] in 0..1,
+    ids, segments, places: int64 [S, T]. padding: bool [S, T], True where padded. pixels: float32 [B, size, size, 3] in 0..1,
     or None. examples: int64 [B] rows of the split; sequences: int64 [S] its sequences. targets: int64 [B].
     soft: float32 [B, answers] or None.
     """
 
     ids: torch.Tensor
     segments: torch.Tensor
+    places: torch.Tensor
     padding: torch.Tensor
     pixels: torch.Tensor | None
     examples: np.ndarray
@@ -112,26 +157,32 @@ def encode_split(
     max_tokens: int,
     image_size: int,
     legs: Sequence[str],
+    grid: int = 0,
 ) -> EncodedSplit:
-    """Encode all examples; images are opened once each. Raises DataMissing or DataMalformed for an image."""
-    ids, segments, first, image, targets, soft = [], [], [0], [], [], []
+    """Encode all examples; images are opened once each. Raises DataMissing or DataMalformed for an image.
+
+    grid: patches per side, to place object words by their boxes; 0 places none.
+    """
+    ids, segments, places, first, image, targets, soft = [], [], [], [0], [], [], []
     keys: dict[str, int] = {}
+    patch_of: dict[str, tuple[int, ...]] = {}
     pixels = []
     memory: dict[tuple, tuple] = {}
     for example in examples:
-        for parts in sequence_parts(example, inputs):
-            key = tuple(parts)
-            if key not in memory:
-                one_ids, one_segments = encode_sequence(parts, tokenizer, max_tokens)
-                memory[key] = np.array(one_ids, np.int64), np.array(one_segments, np.int64)
-            ids.append(memory[key][0])
-            segments.append(memory[key][1])
-        first.append(len(ids))
         if "image" in inputs:
             if example.image.key not in keys:
                 keys[example.image.key] = len(pixels)
                 pixels.append(pixels_of(example.image.open(), image_size))
+                patch_of[example.image.key] = patches_of(example.image, grid) if grid else ()
             image.append(keys[example.image.key])
+        known = patch_of[example.image.key] if "image" in inputs else ()
+        for parts in sequence_parts(example, inputs, known):
+            key = tuple(parts)
+            if key not in memory:
+                memory[key] = tuple(np.array(one, np.int64) for one in encode_sequence(parts, tokenizer, max_tokens))
+            for kept, one in zip((ids, segments, places), memory[key], strict=True):
+                kept.append(one)
+        first.append(len(ids))
         target = example.target
         targets.append(-1 if target is None or isinstance(target, SoftTarget) else target)
         soft.append(dict(target.scores) if isinstance(target, SoftTarget) else {})
@@ -139,6 +190,7 @@ def encode_split(
     return EncodedSplit(
         ids=ids,
         segments=segments,
+        places=places,
         first=np.array(first, np.int64),
         legs=np.array([legs.index(example.leg) for example in examples], np.int64),
         image=np.array(image, np.int64),
@@ -162,10 +214,12 @@ def make_batch(split: EncodedSplit, rows: np.ndarray, n_answers: int, device: st
     longest = max(len(split.ids[s]) for s in sequences)
     ids = np.full((len(sequences), longest), PAD, np.int64)
     segments = np.zeros((len(sequences), longest), np.int64)
-    for place, sequence in enumerate(sequences):
+    places = np.zeros((len(sequences), longest), np.int64)
+    for row, sequence in enumerate(sequences):
         length = len(split.ids[sequence])
-        ids[place, :length] = split.ids[sequence]
-        segments[place, :length] = split.segments[sequence]
+        ids[row, :length] = split.ids[sequence]
+        segments[row, :length] = split.segments[sequence]
+        places[row, :length] = split.places[sequence]
     soft = None
     if split.soft is not None:
         soft = np.zeros((len(rows), n_answers), np.float32)
@@ -179,6 +233,7 @@ def make_batch(split: EncodedSplit, rows: np.ndarray, n_answers: int, device: st
     return Batch(
         ids=token_ids,
         segments=torch.from_numpy(segments).to(device),
+        places=torch.from_numpy(places).to(device),
         padding=token_ids == PAD,
         pixels=pixels,
         examples=np.asarray(rows),
