@@ -13,9 +13,31 @@ TaskName = Annotated[str, typer.Argument(help="vcr, snli_ve or vqa.")]
 
 @data.command("mini")
 def mini_command(
-    out: Annotated[Path, typer.Option(help="The folder to write to; a folder per task is made in it.")],
+    out: Annotated[
+        Path | None, typer.Option(help="Write the data there, a folder per task (with --pretrain: the weights).")
+    ] = None,
+    card: Annotated[
+        bool, typer.Option("--card", help="Measure what mini must show: runs what is missing in runs/ first (long).")
+    ] = False,
+    pretrain: Annotated[
+        str | None, typer.Option(help="Make the small weights again: clip, text, student or all (long; needs --out).")
+    ] = None,
+    runs: Annotated[Path, typer.Option(help="With --card: the results folder.")] = Path("runs"),
 ) -> None:
-    """Write the mini data in the official layouts."""
+    """Write the mini data in the official layouts, measure it, or make its weights."""
+    from madbench.errors import UsageError
+
+    if (out is not None and pretrain is None) + card + (pretrain is not None) != 1:
+        raise UsageError("choose one thing to do", fix="--out DIR, --card, or --pretrain NAME --out DIR")
+    if card:
+        _measure_card(runs)
+    elif pretrain is not None:
+        _pretrain(pretrain, out)
+    else:
+        _write_mini(out)
+
+
+def _write_mini(out: Path) -> None:
     from madbench.errors import UsageError
     from madbench.mini.build import TASKS, write_world
 
@@ -24,6 +46,46 @@ def mini_command(
             raise UsageError(f"{out / task} is there already", fix="name a new folder, or remove it")
     for task in TASKS:
         typer.echo(f"{task}: {write_world(task, out / task)}")
+
+
+def _measure_card(runs: Path) -> None:
+    from madbench.harness import run
+    from madbench.mini.build import ensure
+    from madbench.mini.levels import measure
+    from madbench.report.must_show import FULL, LOW, MODELS, check, render
+    from madbench.report.records import load_runs
+
+    result = run(list(MODELS), [LOW, FULL], data="mini", out=runs, jobs=None)
+    typer.echo(render(check(load_runs([runs]).records)))
+    root = ensure()
+    size = sum(path.stat().st_size for path in root.rglob("*") if path.is_file()) / 2**20
+    typer.echo(f"\ndisk: {size:.0f} MiB in files (target: under 150)\n\nshortcut levels, without the picture:")
+    for name, level in measure(*(root / task for task in ("vcr", "snli_ve", "vqa"))).items():
+        typer.echo(f"  {name:45} {level:.3f}")
+    if result.exit_code:
+        raise typer.Exit(result.exit_code)
+
+
+def _pretrain(name: str, out: Path | None) -> None:
+    from madbench.errors import UsageError, did_you_mean
+    from madbench.mini.weights import NAMES
+
+    if out is None:
+        raise UsageError("--pretrain needs a folder to write to", fix="add --out DIR")
+    if name not in (*NAMES, "all"):
+        raise UsageError(
+            f"no mini weights named '{name}'", fix=did_you_mean(name, NAMES) or f"known: {', '.join(NAMES)}"
+        )
+    from madbench.models.mini_pretrain import pretrain
+
+    for one in NAMES if name == "all" else (name,):
+        figures = pretrain(one, out, lambda done, total, one=one: _say(one, done, total))
+        typer.echo(f"{one}: {out / one}.safetensors {figures}")
+
+
+def _say(name: str, done: int, total: int) -> None:
+    if done % 100 == 0 or done == total:
+        typer.echo(f"{name}: {done} of {total} updates")
 
 
 @data.command("register")

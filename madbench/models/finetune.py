@@ -137,7 +137,8 @@ class Finetune(ModelAdapter):
         student_options, objective_options = self.chosen.student, self.chosen.objective
         torch.manual_seed(self.context.seed)
         student, heads = build_student(student_options, self.tokenizer)
-        kept = KeptModel(student, build_head(self.task, student_options.width, split))
+        head = build_head(self.task, student_options.width, split)
+        kept = KeptModel(student, head, student_options.summary)
         objective = None
         if objective_options.teachers and split is not None:
             self._builder = TargetBuilder(
@@ -180,7 +181,8 @@ class Finetune(ModelAdapter):
         plain = self.chosen.model_copy(update={"objective": type(self.chosen.objective)()})
         torch.manual_seed(self.context.seed)
         student, _ = build_student(plain.student, self.tokenizer)
-        trial = FinetuneModule(KeptModel(student, build_head(self.task, plain.student.width, rest)), None, None)
+        head = build_head(self.task, plain.student.width, rest)
+        trial = FinetuneModule(KeptModel(student, head, plain.student.summary), None, None)
         trial.attach(TrainingData(rest), plain, self.task.n_choices, self.context.seed, self.context.device)
         few = max(1, round(updates * self.chosen.objective.gate.share))
         train(trial.to(self.context.device), self._loop_options(few), Hooks())

@@ -23,14 +23,15 @@ EVAL_BATCH = 128
 class KeptModel(nn.Module):
     """What is kept after training and runs at inference: the student and its head, nothing of any teacher."""
 
-    def __init__(self, student: CrossModalStudent, head: nn.Module):
+    def __init__(self, student: CrossModalStudent, head: nn.Module, summary: str = "cls"):
         super().__init__()
         self.student = student
         self.head = head
+        self.summary = summary
 
     def forward(self, batch) -> tuple[torch.Tensor, object]:
         states = self.student(batch)
-        return self.head(states.cls, batch.choices), states
+        return self.head(states.named(self.summary), batch.choices), states
 
     @torch.inference_mode()
     def scores(self, split: EncodedSplit, device: str) -> np.ndarray:

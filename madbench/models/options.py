@@ -22,11 +22,13 @@ class StudentOptions(Strict):
     init: `scratch`, or `mini:student` (the shipped weights; they fix the vocabulary and the sizes).
     inputs: what it may look at. `query` is question, hypothesis, or question and answer; `choices` the candidates of
     multiple-choice tasks. Leaving one out gives a blind baseline.
+    summary: the state the head reads: `cls`, or the mean over the `text` states (better from scratch on little text).
     tokenizer: `mini` (the mini words), or `clip-bpe` (open_clip's BPE reduced to the ids of the training subset).
     """
 
     init: Literal["scratch", "mini:student"] = "scratch"
     inputs: list[Literal["image", "query", "choices"]] = ["image", "query", "choices"]
+    summary: Literal["cls", "text"] = "cls"
     tokenizer: Literal["mini", "clip-bpe"] = "clip-bpe"
     width: int = Field(default=96, ge=8, le=4096)
     layers: int = Field(default=4, ge=1, le=48)

@@ -154,13 +154,14 @@ def _initialise(module: nn.Module) -> None:
 
 
 def task_loss(logits: torch.Tensor, batch: Batch) -> torch.Tensor:
-    """Cross-entropy per example, [B]. vqa: against the soft scores divided by their sum (0 when none is known)."""
+    """Cross-entropy per example, [B]; vqa: the sum over answers of soft score times -log probability.
+
+    The soft scores are not divided by their sum, so a question on which annotators agree counts more than one where
+    each said something else, as it does in the score; one without a known answer costs nothing.
+    """
     if batch.soft is None:
         return nn.functional.cross_entropy(logits, batch.targets, reduction="none")
-    total = batch.soft.sum(1)
-    wanted = batch.soft / total.clamp(min=1e-6).unsqueeze(1)
-    loss = -(wanted * logits.log_softmax(1)).sum(1)
-    return loss * (total > 0)
+    return -(batch.soft * logits.log_softmax(1)).sum(1)
 
 
 def right_probability(logits: torch.Tensor, batch: Batch) -> torch.Tensor:

@@ -47,9 +47,7 @@ def sequence_parts(example: Example, inputs: Sequence[str], patch_of: Sequence[i
         return [query for _ in example.choices]
     segment = 3 if example.leg == "qa2r" else 2
     tags = example.tags.choices or ((),) * len(example.choices)
-    return [
-        [*query, Part(choice, segment, places(words))] for choice, words in zip(example.choices, tags, strict=True)
-    ]
+    return [[*query, Part(choice, segment, places(words))] for choice, words in zip(example.choices, tags, strict=True)]
 
 
 def patches_of(image: LazyImage, grid: int) -> tuple[int, ...]:

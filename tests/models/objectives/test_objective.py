@@ -34,7 +34,9 @@ def batch(rows=(0, 1, 2)):
     rows = np.array(rows)
     sequences = np.concatenate([np.arange(row * CHOICES, (row + 1) * CHOICES) for row in rows])
     zeros = torch.zeros(len(sequences), 4, dtype=torch.int64)
-    return Batch(zeros, zeros, zeros, zeros.bool(), None, rows, sequences, torch.tensor([0, 1, 0])[rows], None, rows % 2)
+    return Batch(
+        zeros, zeros, zeros, zeros.bool(), None, rows, sequences, torch.tensor([0, 1, 0])[rows], None, rows % 2
+    )
 
 
 def targets(double=False):
