@@ -145,7 +145,9 @@ class Finetune(ModelAdapter):
                 self.chosen, self.tokenizer, self.store, self.context.device, self.context.seed
             )
             dimensions = [teacher.dimensions for teacher in self._builder.teachers]
-            objective = Objective(objective_options, student_options.width, dimensions, len(self.task.legs))
+            objective = Objective(
+                objective_options, student_options.width, dimensions, len(self.task.legs), student_options.summary
+            )
         return FinetuneModule(kept, objective, heads if objective_options.pool == "self" else None)
 
     def _attach_targets(self, module, examples, data: TrainingData, updates: int) -> TargetBuilder | None:

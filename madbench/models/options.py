@@ -92,14 +92,15 @@ class TeacherOptions(Strict):
     """One unimodal teacher and the student state that is drawn to it.
 
     kind: `clip-image`, `clip-text`, or `text-encoder` (a masked-LM encoder, mean over its token states).
-    weights: the frozen teacher's weights. state: the student state distilled: `cls`, mean of `text`, mean of `image`.
+    weights: the frozen teacher's weights. state: the student state distilled: `cls`, mean of `text`, mean of `image`, or
+    `summary`, whichever the head reads (student.summary).
     probe: what the teacher's confidence is read from: `joint` = a head on [image; text; image x text] of CLIP,
     `own` = a head on this teacher's feature alone.
     """
 
     kind: Literal["clip-image", "clip-text", "text-encoder"]
     weights: str
-    state: Literal["cls", "text", "image"] = "cls"
+    state: Literal["summary", "cls", "text", "image"] = "summary"
     weight: float = Field(default=3.0, ge=0)
     probe: Literal["joint", "own"] = "joint"
 

@@ -24,9 +24,10 @@ from madbench.models.students.encoding import Batch
 class Objective(nn.Module):
     """Holds the projections and the gates (1 on, 0 off; [teachers, legs], part of the saved state)."""
 
-    def __init__(self, options: ObjectiveOptions, width: int, dimensions: list[int], legs: int):
+    def __init__(self, options: ObjectiveOptions, width: int, dimensions: list[int], legs: int, summary: str = "cls"):
         super().__init__()
         self.options = options
+        self.states = [summary if teacher.state == "summary" else teacher.state for teacher in options.teachers]
         self.projections = nn.ModuleList(nn.Linear(width, size) for size in dimensions)
         self.register_buffer("gates", torch.ones(len(dimensions), legs))
 
@@ -41,7 +42,7 @@ class Objective(nn.Module):
         total = torch.zeros(len(batch.examples), device=states.cls.device)
         legs = torch.from_numpy(batch.legs).to(total.device)
         for place, option in enumerate(self.options.teachers):
-            projected = self.projections[place](states.named(option.state))
+            projected = self.projections[place](states.named(self.states[place]))
             rows = targets.terms[place].of_sequence[batch.sequences]
             wanted = targets.scaled[place][torch.from_numpy(rows).to(total.device)]
             loss = self._over_choices(distance(self.options.distance, projected, wanted), batch, logits)
