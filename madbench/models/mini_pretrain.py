@@ -61,18 +61,44 @@ TEXT_CONFIG = {
     "pad_token_id": PAD,
 }
 RECIPES = {
-    "clip": {"scenes": 60_000, "scene_seed": 1, "updates": 2_600, "batch": 64, "learning_rate": 1e-3, "seed": 1},
-    "text": {"scenes": 20_000, "scene_seed": 2, "updates": 1_200, "batch": 96, "learning_rate": 1e-3, "seed": 2},
-    "student": {"scenes": 20_000, "scene_seed": 1, "updates": 5_000, "batch": 64, "learning_rate": 1e-3, "seed": 3},
+    "clip": {
+        "scenes": 60_000,
+        "scene_seed": 1,
+        "updates": 2_600,
+        "batch": 64,
+        "learning_rate": 1e-3,
+        "seed": 1,
+        "mix": (0.35, 0.4, 0.25),
+    },
+    "text": {
+        "scenes": 20_000,
+        "scene_seed": 2,
+        "updates": 1_200,
+        "batch": 96,
+        "learning_rate": 1e-3,
+        "seed": 2,
+        "mix": (0.35, 0.4, 0.25),
+    },
+    "student": {
+        "scenes": 20_000,
+        "scene_seed": 1,
+        "updates": 5_000,
+        "batch": 64,
+        "learning_rate": 1e-3,
+        "seed": 3,
+        "mix": (0.5, 0.35, 0.15),
+    },
 }
 
 
 class Captions:
     """Draws one to three captions of a scene as one text, and the same text with one of them made false."""
 
-    def __init__(self, scenes: PretrainingSet, seed: int):
+    def __init__(self, scenes: PretrainingSet, seed: int, mix: tuple[float, float, float]):
+        """mix: the shares of texts with one, two and three captions."""
         self.scenes = scenes
         self.seed = seed
+        self.mix = mix
 
     def draw(self, step: int, batch: int) -> tuple[np.ndarray, list[list[str]], list[list[str]]]:
         """(scene rows [batch], true sentences per text, the same with a foil); a function of (seed, step)."""
@@ -81,7 +107,7 @@ class Captions:
         true, false = [], []
         for row in rows:
             told = self.scenes.captions[row]
-            count = min(len(told), 1 + int(rng.choice(3, p=(0.5, 0.35, 0.15))))
+            count = min(len(told), 1 + int(rng.choice(3, p=self.mix)))
             chosen = [told[place] for place in rng.permutation(len(told))[:count]]
             wrong = int(rng.integers(count))
             true.append([one.text for one in chosen])
@@ -141,7 +167,7 @@ class ClipTraining(nn.Module):
     def figures(self, held: PretrainingSet) -> dict:
         """On held-out scenes: how often the true text beats its foil, and its 99 neighbours; cell-kind accuracy."""
         self.eval()
-        rows, true, false = Captions(held, 7).draw(0, len(held.images))
+        rows, true, false = Captions(held, 7, self.captions.mix).draw(0, len(held.images))
         image, cell_logits = self.images(torch.from_numpy(held.images[rows]))
         text, foil = self.texts(true), self.texts(false)
         among = [
@@ -242,7 +268,7 @@ class StudentTraining(nn.Module):
         """On held-out scenes: share of masked words found, share of matches judged right."""
         self.eval()
         torch.manual_seed(0)
-        own, self.captions = self.captions, Captions(held, 7)
+        own, self.captions = self.captions, Captions(held, 7, self.captions.mix)
         rights = [self.losses(step)[1] for step in range(15)]
         self.captions = own
         return {name: round(float(np.mean([one[name] for one in rights])), 4) for name in rights[0]}
@@ -277,7 +303,7 @@ class TextTraining(nn.Module):
     def figures(self, held: PretrainingSet) -> dict:
         self.eval()
         torch.manual_seed(0)
-        own, self.captions = self.captions, Captions(held, 7)
+        own, self.captions = self.captions, Captions(held, 7, self.captions.mix)
         right = [self.losses(step)[1] for step in range(5)]
         self.captions = own
         return {"masked_word": round(float(np.mean(right)), 4)}
@@ -294,7 +320,7 @@ def pretrain(
     torch.manual_seed(recipe["seed"])
     scenes = pretraining_scenes(recipe["scenes"], recipe["scene_seed"])
     tokenizer = WordTokenizer(WORDS)
-    captions = Captions(scenes, recipe["seed"])
+    captions = Captions(scenes, recipe["seed"], tuple(recipe["mix"]))
     module = {"clip": ClipTraining, "text": TextTraining, "student": StudentTraining}[name](
         tokenizer, captions, recipe["batch"]
     )
