@@ -96,3 +96,21 @@ def adapter_without_file(name: str) -> ModelFile:
 def model_path(name: str | Path) -> Path | None:
     """The YAML file behind a name; None for an adapter without one."""
     return None if _is_adapter_alone(name) else MODELS.find(name, also_known=added_adapters())
+
+
+def json_schema_text() -> str:
+    """The content of baselines/schema.json: like `ModelFile`, but `extends` may supply what is missing."""
+    import json
+
+    schema = ModelFile.model_json_schema(by_alias=True)
+    schema["$schema"] = "https://json-schema.org/draft/2020-12/schema"
+    schema["title"] = "madbench model, schema 1"
+    schema["properties"]["extends"] = {
+        "type": "string",
+        "description": "The name or path of a model whose values hold where this file gives none.",
+    }
+    required = schema.pop("required")
+    schema["if"] = {"required": ["extends"]}
+    schema["then"] = {"required": [key for key in required if key in ("name", "version")]}
+    schema["else"] = {"required": required}
+    return json.dumps(schema, indent=2, sort_keys=True) + "\n"

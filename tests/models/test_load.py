@@ -5,8 +5,9 @@ from __future__ import annotations
 import pytest
 
 from madbench.errors import ConfigError, UsageError
+from madbench.home import shipped
 from madbench.models.adapter import ModelAdapter, register_model
-from madbench.models.load import MODELS, load_model, model_path
+from madbench.models.load import MODELS, json_schema_text, load_model, model_path
 from madbench.registry import ADAPTERS
 
 
@@ -69,3 +70,12 @@ def test_the_options_class_of_a_registered_adapter_is_used(tmp_path):
     path.write_text(text, encoding="utf-8")
     with pytest.raises(ConfigError, match=r"options\.strength:.*write 1\.0e-3.*mine\.yaml:7"):
         load_model(path)
+
+
+def test_the_schema_for_editors_is_current_and_named_by_every_shipped_file():
+    written = (shipped("baselines") / "schema.json").read_text(encoding="utf-8")
+    assert written == json_schema_text(), (
+        "baselines/schema.json is stale; write madbench.models.load.json_schema_text() into it"
+    )
+    for path in shipped("baselines").glob("*.yaml"):
+        assert path.read_text(encoding="utf-8").startswith("# yaml-language-server: $schema=schema.json\n"), path
