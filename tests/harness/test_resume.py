@@ -62,7 +62,13 @@ def test_ctrl_c_exits_130_and_says_how_to_go_on(bench):
             "self.context.progress(", "__import__('time').sleep(1); self.context.progress("
         )
     )
-    running = subprocess.Popen(command(bench), stderr=subprocess.PIPE, text=True)
+    running = subprocess.Popen(
+        command(bench),
+        stderr=subprocess.PIPE,
+        text=True,
+        # A shell that runs the tests in the background makes them ignore SIGINT, and children inherit that.
+        preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),
+    )
     deadline = time.monotonic() + 60
     while not any(line.startswith("fit") for line in bench.log()) and time.monotonic() < deadline:
         time.sleep(0.1)
