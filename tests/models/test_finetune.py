@@ -127,6 +127,12 @@ def test_a_gate_that_select_metrics_close_silences_the_teacher(worlds, tmp_path)
     assert "gates off 3 of 3" in made.account().notes
 
 
+def test_a_gate_can_be_cross_fitted_on_soft_targets(worlds, tmp_path):
+    """Scoring a labelled vqa split once asked for soft targets of no width."""
+    made = fitted("mad", "vqa", worlds, tmp_path)
+    assert any(note.startswith("gates off") for note in made.account().notes)
+
+
 def test_from_scratch_needs_no_weights_and_says_so(worlds, tmp_path):
     info, train, held, _ = worlds["vqa"]
     spec = load_model("text-only").resolve("vqa", "real")

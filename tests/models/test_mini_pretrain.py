@@ -11,7 +11,7 @@ from madbench.models.students.tokens import UNKNOWN
 from madbench.models.teachers.clip import ClipTeacher
 from madbench.models.teachers.text_encoder import TextTeacher
 
-TINY = {"scenes": 40, "updates": 2, "batch": 8}
+TINY = {"scenes": 40, "updates": 2, "batch": 32}
 
 
 @pytest.mark.slow

@@ -207,7 +207,10 @@ def pixels_of(image: Image.Image, size: int) -> np.ndarray:
 
 
 def make_batch(split: EncodedSplit, rows: np.ndarray, n_answers: int, device: str | torch.device = "cpu") -> Batch:
-    """Collate examples by row; sequences are padded to the longest of the batch."""
+    """Collate examples by row; sequences are padded to the longest of the batch.
+
+    n_answers: width of the soft targets; 0 leaves them out (predicting needs none).
+    """
     sequences = np.concatenate([np.arange(split.first[row], split.first[row + 1]) for row in rows])
     longest = max(len(split.ids[s]) for s in sequences)
     ids = np.full((len(sequences), longest), PAD, np.int64)
@@ -219,7 +222,7 @@ def make_batch(split: EncodedSplit, rows: np.ndarray, n_answers: int, device: st
         segments[row, :length] = split.segments[sequence]
         places[row, :length] = split.places[sequence]
     soft = None
-    if split.soft is not None:
+    if split.soft is not None and n_answers:
         soft = np.zeros((len(rows), n_answers), np.float32)
         for place, row in enumerate(rows):
             for label, score in split.soft[row].items():
