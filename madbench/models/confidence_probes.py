@@ -22,7 +22,7 @@ from madbench.models.probes import (
     joint_features,
     right_scores,
 )
-from madbench.models.students.encoding import EncodedSplit
+from madbench.models.students.encoding import EncodedSplit, soft_matrix
 from madbench.tasks.contract import TaskInfo
 
 
@@ -66,12 +66,7 @@ class ConfidenceProbes:
             if len(self.task.legs) > 1:
                 leg = np.eye(len(self.task.legs), dtype=np.float32)[split.legs][:, None, :].repeat(choices, axis=1)
                 features = np.concatenate([features, leg], axis=2)
-        soft = None
-        if split.soft is not None:
-            soft = np.zeros((len(split), self.task.n_choices), np.float32)
-            for row, scores in enumerate(split.soft):
-                for label, score in scores.items():
-                    soft[row, label] = score
+        soft = None if split.soft is None else soft_matrix(split.soft, self.task.n_choices)
         keys = [split.image_keys[image] for image in split.image]
         folds = folds_by_image(keys, self.objective.confidence.folds)
         return ProbeData(features.astype(np.float32), split.targets, soft, folds)

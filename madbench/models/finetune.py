@@ -20,7 +20,7 @@ from madbench.models.students.encoding import EncodedSplit, encode_split, texts_
 from madbench.models.students.tokens import ReducedBpe, Tokenizer, tokenizer_from
 from madbench.models.teachers.features import FeatureStore
 from madbench.tasks.contract import Example, Split
-from madbench.training.loop import Hooks, LoopOptions, load_state, state_of, train
+from madbench.training.loop import Hooks, LoopOptions, train
 from madbench.training.schedule import batch_rows, evaluation_steps, examples_to_see
 
 # The select metric that tells how good the student is on each leg, to be compared with a teacher's probe.
@@ -42,6 +42,7 @@ class Finetune(ModelAdapter):
         self.kept: KeptModel | None = None
         self.tokenizer: Tokenizer | None = None
         self._account = Account()
+        self._teacher_seconds = 0.0
 
     # ----- fitting
 
@@ -247,11 +248,8 @@ class Finetune(ModelAdapter):
     def _book(self, module: FinetuneModule, updates: int, data: TrainingData) -> Account:
         options = self.chosen
         names = {options.student.init} | {teacher.weights for teacher in options.objective.teachers}
-        labels = (
-            [getattr(teacher, "labels_seen", 0) for teacher in getattr(self, "_builder", None).teachers]
-            if (module.objective is not None)
-            else []
-        )
+        teachers = [] if module.objective is None else self._builder.teachers
+        labels = [getattr(teacher, "labels_seen", 0) for teacher in teachers]
         notes = ["from scratch"] if options.student.init == "scratch" else []
         if module.objective is not None and options.objective.gate.mode != "none":
             off = int((module.objective.gates == 0).sum())
@@ -265,7 +263,7 @@ class Finetune(ModelAdapter):
             updates=updates,
             examples_seen=updates * options.training.batch_examples,
             sequences_seen=module.sequences_seen,
-            teacher_s=getattr(self, "_teacher_seconds", 0.0),
+            teacher_s=self._teacher_seconds,
             teacher_labels=max(labels, default=0),
             unlabelled=len(data.pool) if data.pool is not None else 0,
             weights={name: sha256_of_weights(name) for name in sorted(names) if name.startswith("mini:")},
@@ -299,6 +297,3 @@ def part_of(split: EncodedSplit, rows: np.ndarray) -> EncodedSplit:
         targets=split.targets[rows],
         soft=None if split.soft is None else [split.soft[row] for row in rows],
     )
-
-
-__all__ = ["Finetune", "load_state", "part_of", "state_of", "visited"]

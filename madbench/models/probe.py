@@ -13,7 +13,7 @@ from madbench.models.adapter import Account, ModelAdapter
 from madbench.models.options import ProbeOptions
 from madbench.models.probes import Head, ProbeData, fit_head, head_logits, joint_features
 from madbench.models.students import parameters_of
-from madbench.models.students.encoding import pixels_of, sequence_parts
+from madbench.models.students.encoding import pixels_of, sequence_parts, soft_matrix
 from madbench.models.teachers import load_teacher
 from madbench.models.teachers.features import FeatureStore
 from madbench.tasks.contract import Example, SoftTarget, Split
@@ -40,12 +40,7 @@ class ClipProbe(ModelAdapter):
         features = self._features(list(train))
         teacher_seconds = time.monotonic() - began
         targets = np.array([-1 if isinstance(one.target, SoftTarget) else one.target for one in train], np.int64)
-        soft = None
-        if self.task.open:
-            soft = np.zeros((len(train), self.task.n_choices), np.float32)
-            for row, example in enumerate(train):
-                for label, score in example.target.scores.items():
-                    soft[row, label] = score
+        soft = soft_matrix([one.target.scores for one in train], self.task.n_choices) if self.task.open else None
         chosen = self.chosen
         batch = min(chosen.batch_examples, len(train))
         updates = max(1, min(chosen.updates, self.context.max_examples // batch))

@@ -8,7 +8,7 @@ tags) also carries where its box lies, as VL-BERT gives such words the embedding
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import NamedTuple
 
@@ -206,6 +206,15 @@ def pixels_of(image: Image.Image, size: int) -> np.ndarray:
     return np.asarray(image, dtype=np.uint8)
 
 
+def soft_matrix(scores: Sequence[Mapping[int, float]], n_answers: int) -> np.ndarray:
+    """float32 [N, n_answers] from one mapping of answer to soft score per example; 0 where none is given."""
+    matrix = np.zeros((len(scores), n_answers), np.float32)
+    for row, one in enumerate(scores):
+        for answer, score in one.items():
+            matrix[row, answer] = score
+    return matrix
+
+
 def make_batch(split: EncodedSplit, rows: np.ndarray, n_answers: int, device: str | torch.device = "cpu") -> Batch:
     """Collate examples by row; sequences are padded to the longest of the batch.
 
@@ -223,10 +232,7 @@ def make_batch(split: EncodedSplit, rows: np.ndarray, n_answers: int, device: st
         places[row, :length] = split.places[sequence]
     soft = None
     if split.soft is not None and n_answers:
-        soft = np.zeros((len(rows), n_answers), np.float32)
-        for place, row in enumerate(rows):
-            for label, score in split.soft[row].items():
-                soft[place, label] = score
+        soft = soft_matrix([split.soft[row] for row in rows], n_answers)
     pixels = None
     if split.pixels is not None:
         pixels = torch.from_numpy(split.pixels[split.image[rows]]).to(device).float() / 255
