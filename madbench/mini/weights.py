@@ -11,7 +11,7 @@ import json
 import struct
 from pathlib import Path
 
-from madbench.errors import UsageError, did_you_mean
+from madbench.errors import DataMissing, UsageError, did_you_mean
 from madbench.files import sha256_of_file
 
 NAMES = ("student", "clip", "text")
@@ -19,13 +19,21 @@ FOLDER = Path(__file__).parent / "weights"
 
 
 def path_of_weights(name: str) -> Path:
-    """The file behind `mini:NAME` (with or without the prefix). Raises UsageError for an unknown name."""
+    """The file behind `mini:NAME` (with or without the prefix). Raises UsageError for an unknown name,
+    DataMissing for a file that is not there."""
     short = name.removeprefix("mini:")
     if short not in NAMES:
         raise UsageError(
             f"no mini weights named '{short}'", fix=did_you_mean(short, NAMES) or f"known: {', '.join(NAMES)}"
         )
-    return FOLDER / f"{short}.safetensors"
+    path = FOLDER / f"{short}.safetensors"
+    if not path.is_file():
+        raise DataMissing(
+            f"the shipped weights {path.name} are missing from this installation",
+            fix="install madbench again, or make them: `madbench data mini --pretrain NAME --out DIR`",
+            where=path,
+        )
+    return path
 
 
 @functools.cache

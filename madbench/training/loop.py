@@ -70,7 +70,7 @@ def train(module: nn.Module, options: LoopOptions, hooks: Hooks, state: dict | N
         if not torch.isfinite(loss):
             raise MadbenchError(
                 f"the loss is {loss.item()} at update {step + 1} of {options.updates}",
-                fix="lower training.learning_rate, or training.gradient_clip, with --set options...=",
+                fix="lower it: --set training.learning_rate=..., or training.gradient_clip",
             )
         optimizer.zero_grad(set_to_none=True)
         loss.backward()
