@@ -12,7 +12,7 @@ def test_an_unknown_name_gets_a_did_you_mean():
 
 def test_a_missing_file_is_told_with_its_cure(tmp_path, monkeypatch):
     monkeypatch.setattr(weights, "FOLDER", tmp_path)
-    with pytest.raises(DataMissing, match="clip.safetensors") as found:
+    with pytest.raises(DataMissing, match=r"clip\.safetensors") as found:
         weights.path_of_weights("clip")
     assert "--pretrain" in found.value.fix
 
