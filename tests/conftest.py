@@ -7,6 +7,7 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
+import hypothesis
 import pytest
 
 # Before anything imports torch: several small processes on few cores are slower with more threads each.
@@ -22,6 +23,12 @@ class Result:
     code: int
     out: str
     err: str
+
+
+# In CI the same examples every time: a run that fails must fail again when it is looked at.
+hypothesis.settings.register_profile("ci", derandomize=True, deadline=None)
+if os.environ.get("CI"):
+    hypothesis.settings.load_profile("ci")
 
 
 @pytest.fixture(scope="session")
