@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import hashlib
 from collections.abc import Mapping, Sequence
-from functools import partial
 from pathlib import Path
 from typing import ClassVar
 
@@ -13,14 +11,13 @@ from madbench.tasks.contract import (
     AnswerSpace,
     Example,
     Layout,
-    LazyImage,
     LegPredictions,
     Scores,
     Shift,
     Task,
     opaque_id,
 )
-from madbench.tasks.reading import open_image, safe_path
+from madbench.tasks.images import SharedImages
 from madbench.tasks.snli_ve import reader, shifts
 from madbench.tasks.snli_ve.rows import LABELS, SnliVeRow
 from madbench.tasks.snli_ve.score import score_labels
@@ -60,12 +57,12 @@ class SnliVe(Task):
         self, rows: Sequence[SnliVeRow], *, leg: str, condition: str, space: AnswerSpace, rendering: str, labelled: bool
     ) -> list[Example]:
         index = {label: place for place, label in enumerate(space.labels)}
-        images: dict[Path, LazyImage] = {}
+        images = SharedImages(self.name)
         return [
             Example(
                 id=opaque_id(self.name, condition, leg, row.example_id),
                 leg=leg,
-                image=_image(row.image_path, images),
+                image=images.at(row.image_path),
                 text={"hypothesis": row.hypothesis},
                 target=index[row.label] if labelled else None,
             )
@@ -81,20 +78,6 @@ class SnliVe(Task):
         if set(predictions) != set(self.legs):
             raise DataMalformed(f"snli_ve has the leg main, not {sorted(predictions)}", fix="give predictions for main")
         return score_labels(rows, predictions["main"].labels)
-
-
-def _image(path: Path | None, known: dict[Path, LazyImage]) -> LazyImage | None:
-    """One LazyImage for all hypotheses about an image."""
-    if path is None:
-        return None
-    if path not in known:
-        key = hashlib.sha256(f"snli_ve|{path.name}".encode()).hexdigest()[:16]
-        known[path] = LazyImage(key, partial(_open, path))
-    return known[path]
-
-
-def _open(path: Path):
-    return open_image(safe_path(path.parent, path.name))
 
 
 TASK = SnliVe()

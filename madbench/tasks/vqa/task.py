@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import hashlib
 from collections.abc import Mapping, Sequence
-from functools import partial
 from pathlib import Path
 from typing import ClassVar
 
@@ -13,7 +11,6 @@ from madbench.tasks.contract import (
     AnswerSpace,
     Example,
     Layout,
-    LazyImage,
     LegPredictions,
     Scores,
     Shift,
@@ -21,7 +18,7 @@ from madbench.tasks.contract import (
     Task,
     opaque_id,
 )
-from madbench.tasks.reading import open_image, safe_path
+from madbench.tasks.images import SharedImages
 from madbench.tasks.vqa import reader, shifts, vocabulary
 from madbench.tasks.vqa.rows import VqaRow
 from madbench.tasks.vqa.score import DEFAULT_VERSION, score_answers
@@ -61,7 +58,7 @@ class Vqa(Task):
     ) -> list[Example]:
         """The question and its type; nothing that follows from the answers."""
         index = {label: place for place, label in enumerate(space.labels)}
-        images: dict[Path, LazyImage] = {}
+        images = SharedImages(self.name)
         tags: dict[str | None, Tags] = {}
         examples = []
         for row in rows:
@@ -71,7 +68,7 @@ class Vqa(Task):
                 Example(
                     id=opaque_id(self.name, condition, leg, row.example_id),
                     leg=leg,
-                    image=_image(row.image_path, images),
+                    image=images.at(row.image_path),
                     text={"question": row.question},
                     tags=tags[row.question_type],
                     target=vocabulary.soft_target(row, index) if labelled else None,
@@ -89,20 +86,6 @@ class Vqa(Task):
         if set(predictions) != set(self.legs):
             raise DataMalformed(f"vqa has the leg main, not {sorted(predictions)}", fix="give predictions for main")
         return score_answers(rows, predictions["main"].labels, versions.get("vqa_accuracy", DEFAULT_VERSION))
-
-
-def _image(path: Path | None, known: dict[Path, LazyImage]) -> LazyImage | None:
-    """One LazyImage for all questions of an image."""
-    if path is None:
-        return None
-    if path not in known:
-        key = hashlib.sha256(f"vqa|{path.name}".encode()).hexdigest()[:16]
-        known[path] = LazyImage(key, partial(_open, path))
-    return known[path]
-
-
-def _open(path: Path):
-    return open_image(safe_path(path.parent, path.name))
 
 
 TASK = Vqa()
