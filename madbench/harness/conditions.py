@@ -6,16 +6,17 @@ official training split, which models never see through it.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 from madbench.errors import ConfigError, DataError, did_you_mean
-from madbench.files import read_json, sha256_of, write_json
+from madbench.files import read_json, sha256_of, sha256_of_file, write_json
 from madbench.home import home
 from madbench.protocols.schema import Condition
-from madbench.tasks.contract import LegPredictions, Row, Scores, Shift, Task
+from madbench.tasks.contract import LegPredictions, Row, Scores, Shift, ShiftInputs, Task
 from madbench.tasks.sources import Source, fingerprint, has_split
-from madbench.tasks.subsets import ids_sha256
+from madbench.tasks.subsets import carve, ids_sha256
 
 CONTROL = "control"
 COMPLEMENT = "complement"
@@ -27,6 +28,7 @@ class ConditionRows:
 
     role: `id`, `shifted`, `control` (the unshifted rows of a transform's ids) or `complement` (what a `rows` shift
     leaves). stored: whether its predictions have a file; the others are slices of the file of `of`.
+    about: what the shift's files say of themselves (an attack model, say). files: sha256 of each file it needed.
     """
 
     name: str
@@ -38,6 +40,8 @@ class ConditionRows:
     shift_version: int | None
     rows: tuple[Row, ...]
     reason: str | None = None
+    about: Mapping[str, Any] | None = None
+    files: tuple[str, ...] = ()
 
     @property
     def available(self) -> bool:
@@ -61,6 +65,8 @@ class ConditionRows:
             "n_images": len({row.image_id for row in self.rows}),
             "available": self.available,
         }
+        if self.about is not None:
+            described["about"] = dict(self.about)
         return described if self.available else {**described, "reason": self.reason}
 
 
@@ -137,7 +143,8 @@ def _split(task, source, condition, read, limit) -> ConditionRows:
     if not has_split(source.layout, split):
         reason = f"the source has no {split} split"
     else:
-        rows = tuple(read(split)[:limit])
+        found = read(split) if condition.images is None else carve(read(split), task.name, condition.images)[1]
+        rows = tuple(found[:limit])
         if not rows:
             reason = f"the {split} split has no rows"
     return ConditionRows(condition.name, "split", "id", split, None, None, None, rows, reason)
@@ -164,35 +171,43 @@ def _shift(task: Task, condition: Condition) -> Shift:
 def _shifted(task, source, condition, shift, parent, read, code) -> ConditionRows:
     rows: tuple[Row, ...] = ()
     reason = None if parent.available else f"'{parent.name}' is not available"
+    absent = [name for name in shift.files if name not in source.layout.extras]
+    if reason is None and absent:
+        places = " or ".join(place for name in absent for place in task.extra_files.get(name, (name,)))
+        reason = f"the source has no {places}"
+    inputs = ShiftInputs(lambda: read("train"), source.layout.extras)
+    about, files = None, ()
     if reason is None:
         try:
+            files = tuple(sha256_of_file(inputs.files[name]) for name in shift.files)
             if shift.kind == "transform":
-                rows = tuple(shift.apply(parent.rows))
+                rows = tuple(shift.apply(parent.rows, inputs))
             else:
-                rows = _listed(task, source, shift, parent, read, code)
+                rows = _listed(task, source, shift, parent, inputs, files, read, code)
+            if shift.about is not None:
+                about = shift.about(parent.rows, inputs)
             if not rows:
                 reason = "the shift leaves no rows"
         except DataError as error:
             reason = str(error)
     return ConditionRows(
-        condition.name, shift.kind, "shifted", None, parent.name, shift.name, shift.version, rows, reason
+        condition.name, shift.kind, "shifted", None, parent.name, shift.name, shift.version, rows, reason, about, files
     )
 
 
-def _listed(task, source, shift, parent, read, code) -> tuple[Row, ...]:
+def _listed(task, source, shift, parent, inputs, files, read, code) -> tuple[Row, ...]:
     if parent.split is None:
         key = None  # rows of a shift: cheap to find again, and not named by the files alone
     else:
-        content = fingerprint(source.layout, ["train", parent.split])
-        key = (
-            home() / "shifts" / f"{sha256_of([task.name, shift.name, shift.version, parent.split, content, code])}.json"
-        )
+        splits = [split for split in ("train", parent.split) if has_split(source.layout, split)]
+        named = [task.name, shift.name, shift.version, parent.split, fingerprint(source.layout, splits), files, code]
+        key = home() / "shifts" / f"{sha256_of(named)}.json"
     if key is not None and key.is_file():
         ids = read_json(key)
     else:
         # A --limit must not change which rows are hard: the list is made from the whole split.
         whole = parent.rows if parent.split is None else read(parent.split)
-        ids = list(shift.apply(whole, lambda: read("train")))
+        ids = list(shift.apply(whole, inputs))
         if key is not None:
             write_json(key, ids)
     wanted = set(ids)
@@ -223,14 +238,13 @@ def content_of(condition: ConditionRows, split_fingerprint: str | None, parent: 
 
     The name is in it because the ids that models see are made with it.
     """
-    return sha256_of(
-        [
-            condition.name,
-            condition.kind,
-            condition.shift,
-            condition.shift_version,
-            ids_sha256(condition.rows),
-            split_fingerprint,
-            parent,
-        ]
-    )
+    parts = [
+        condition.name,
+        condition.kind,
+        condition.shift,
+        condition.shift_version,
+        ids_sha256(condition.rows),
+        split_fingerprint,
+        parent,
+    ]
+    return sha256_of([*parts, list(condition.files)] if condition.files else parts)

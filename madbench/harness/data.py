@@ -23,8 +23,17 @@ from madbench.home import home
 from madbench.protocols.schema import Protocol
 from madbench.registry import TASKS
 from madbench.tasks.contract import Row, Task
-from madbench.tasks.sources import DataChoice, Source, Sources, choose, fingerprint, has_split, unofficial
-from madbench.tasks.subsets import Subset, draw_subset
+from madbench.tasks.sources import (
+    DataChoice,
+    Source,
+    Sources,
+    choose,
+    fingerprint,
+    has_split,
+    remembered_sha256,
+    unofficial,
+)
+from madbench.tasks.subsets import Subset, carve, draw_subset
 
 Digest = dict[str, Any]
 
@@ -115,8 +124,12 @@ _MEMORY = _Memory()
 def load_data(source: Source, protocol: Protocol, draw: int, limit: int | None) -> CellData:
     """Read, draw, shift. Raises DataError."""
     task = TASKS.load(source.task)
-    if not has_split(source.layout, "train"):
-        raise DataMissing(f"{task.name}: the source at {source.root} has no training split", fix="add its files")
+    training = protocol.training_split(task.name)
+    if not has_split(source.layout, training):
+        raise DataMissing(
+            f"{task.name}: {protocol.id} trains on the split {training}, and the source at {source.root} has none",
+            fix="add its files",
+        )
     _MEMORY.use(source)
     select = protocol.select.get(task.name)
     select_rows = None
@@ -127,7 +140,10 @@ def load_data(source: Source, protocol: Protocol, draw: int, limit: int | None) 
                 fix="add its files",
             )
         select_rows = _MEMORY.read(task, source, select.split)
-    pool = _MEMORY.read(task, source, "train")
+    pool = _MEMORY.read(task, source, training)
+    for condition in protocol.conditions[task.name]:
+        if condition.images is not None:
+            pool = carve(pool, task.name, condition.images)[0]
     subset = draw_subset(
         pool,
         task=task.name,
@@ -145,8 +161,19 @@ def digest(source: Source, protocol: Protocol, draw: int, limit: int | None) -> 
     task = TASKS.load(source.task)
     splits = splits_used(source, protocol)
     content = fingerprint(source.layout, splits)
+    extras = {name: remembered_sha256(path) for name, path in sorted(source.layout.extras.items())}
     key = sha256_of(
-        [madbench.__version__, tasks_code(), source.kind, content, splits, protocol.task_hash(task.name), draw, limit]
+        [
+            madbench.__version__,
+            tasks_code(),
+            source.kind,
+            content,
+            splits,
+            protocol.task_hash(task.name),
+            draw,
+            limit,
+            extras,
+        ]
     )
     file = home() / "plans" / f"{key}.json"
     if file.is_file():
@@ -161,7 +188,8 @@ def digest(source: Source, protocol: Protocol, draw: int, limit: int | None) -> 
 def splits_used(source: Source, protocol: Protocol) -> list[str]:
     """The splits a protocol reads of a source, as far as the source has them."""
     select = protocol.select.get(source.task)
-    named = {one.source_split for one in protocol.conditions[source.task] if one.kind == "split"} | {"train"}
+    named = {one.source_split for one in protocol.conditions[source.task] if one.kind == "split"}
+    named.add(protocol.training_split(source.task))
     if select is not None and select.split is not None:
         named.add(select.split)
     return sorted(split for split in named if has_split(source.layout, split))
@@ -178,7 +206,8 @@ def tasks_code() -> str:
 def _digest(source: Source, protocol: Protocol, content: str, data: CellData) -> Digest:
     manifest = data.subset.manifest
     select = protocol.select.get(source.task)
-    fitted_on = ["train"] if select is None or select.split is None else ["train", select.split]
+    training = protocol.training_split(source.task)
+    fitted_on = [training] if select is None or select.split is None else [training, select.split]
     conditions, contents = [], {}
     for condition in data.conditions:
         of_split = None if condition.split is None or not condition.available else condition.split
@@ -188,7 +217,7 @@ def _digest(source: Source, protocol: Protocol, content: str, data: CellData) ->
             contents.get(condition.of),
         )
         conditions.append({**condition.described(), "content": contents[condition.name]})
-    counts = {"train": len(data.pool)}
+    counts = {}
     for split in splits_used(source, protocol):
         counts[split] = len(_MEMORY.read(data.task, source, split))
     return {

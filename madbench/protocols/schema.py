@@ -74,6 +74,8 @@ class Condition(Strict):
 
     kind `split`: the rows of `split` (default: the condition's name). `transform` and `rows`: a shift of the
     condition `of`; the shift is `shift` (default: the condition's name).
+    images: the split is the training split, and that fraction of its images is carved out for this condition, the
+    same for every draw; neither train nor select ever holds them.
     """
 
     name: str
@@ -81,6 +83,7 @@ class Condition(Strict):
     split: str | None = None
     of: str | None = None
     shift: str | None = None
+    images: float | None = Field(default=None, gt=0, lt=1)
 
     @model_validator(mode="after")
     def _fits_kind(self):
@@ -90,6 +93,8 @@ class Condition(Strict):
             raise ValueError(f"condition '{self.name}' is a split: it takes neither `of` nor `shift`")
         if self.kind != "split" and (not self.of or self.split):
             raise ValueError(f"condition '{self.name}' is a {self.kind}: it needs `of` and takes no `split`")
+        if self.kind != "split" and self.images is not None:
+            raise ValueError(f"condition '{self.name}': only a condition of kind split is carved out with `images`")
         return self
 
     @property
@@ -108,6 +113,9 @@ class Provenance(Strict):
     ours: list[str] = []
 
 
+_LATER_FIELDS = ("training", "vocabulary")
+
+
 def _version_text(value):
     # YAML reads 2021 as a number; metric versions are names.
     return str(value) if isinstance(value, int) and not isinstance(value, bool) else value
@@ -117,7 +125,12 @@ MetricVersion = Annotated[str, BeforeValidator(_version_text)]
 
 
 class Protocol(Strict):
-    """A whole protocol, after `extends` is resolved."""
+    """A whole protocol, after `extends` is resolved.
+
+    training: task -> the split that trains, where it is not `train`.
+    vocabulary: where the answers of an open task come from: the training rows in use, or `closed-3129`, the
+    literature's list over the full train and val annotations (vqa).
+    """
 
     schema_: Literal[1] = Field(alias="schema")
     name: str
@@ -125,6 +138,8 @@ class Protocol(Strict):
     summary: str = ""
     tasks: list[TaskName] = Field(min_length=1)
     subset: Subset
+    training: dict[TaskName, str] = {}
+    vocabulary: Literal["subset", "closed-3129"] = "subset"
     select: dict[TaskName, Select | None] = {}
     selection: Literal["last", "id-val"]
     draws: list[Annotated[int, Field(ge=0)]] = Field(min_length=1)
@@ -175,6 +190,7 @@ class Protocol(Strict):
             if task not in getattr(self, field):
                 raise ValueError(f"{field} has no entry for task '{task}'")
         conditions = self.conditions[task]
+        training = self.training_split(task)
         names = [condition.name for condition in conditions]
         if len(set(names)) != len(names):
             raise ValueError(f"conditions.{task} repeats a name: {names}")
@@ -183,17 +199,28 @@ class Protocol(Strict):
         for place, condition in enumerate(conditions):
             if condition.of is not None and condition.of not in names[:place]:
                 raise ValueError(f"conditions.{task}.{condition.name}: `of: {condition.of}` is not defined before it")
-            if condition.kind == "split" and condition.source_split == "train":
-                raise ValueError(f"conditions.{task}.{condition.name}: the training split cannot be reported")
+            if condition.kind != "split":
+                continue
+            if condition.source_split == training and condition.images is None:
+                raise ValueError(
+                    f"conditions.{task}.{condition.name}: the training split cannot be reported; "
+                    "`images: 0.02` carves a part out of it that trains nothing"
+                )
+            if condition.source_split != training and condition.images is not None:
+                raise ValueError(f"conditions.{task}.{condition.name}: `images` carves out of the training split only")
+        if sum(condition.images is not None for condition in conditions) > 1:
+            raise ValueError(f"conditions.{task}: one condition at most can be carved out of the training split")
         rule = self.select.get(task)
         if self.selection == "id-val" and rule is None:
             raise ValueError(f"select.{task}: selection 'id-val' needs a rule that says which rows select")
-        reported = {condition.source_split for condition in conditions if condition.kind == "split"}
+        reported = {
+            condition.source_split for condition in conditions if condition.kind == "split" and condition.images is None
+        }
         if rule is not None and rule.split in reported:
             raise ValueError(
                 f"select.{task} and conditions.{task} both use split '{rule.split}': select = report is refused"
             )
-        if rule is not None and rule.split == "train":
+        if rule is not None and rule.split == training:
             raise ValueError(f"select.{task}: choosing on the training split itself is refused")
         if rule is not None and rule.movies is not None and task != "vcr":
             raise ValueError(f"select.{task}: only vcr has movies")
@@ -203,9 +230,23 @@ class Protocol(Strict):
         """`name@version`."""
         return f"{self.name}@{self.version}"
 
+    def training_split(self, task: str) -> str:
+        """The split that a task trains on."""
+        return self.training.get(task, "train")
+
     def scoring_content(self) -> dict:
-        """What determines a score: everything but names of files, prose and draws or seeds to be run."""
+        """What determines a score: everything but names of files, prose and draws or seeds to be run.
+
+        A field that came later is left out while it has its default, so that hashes of older protocols stay.
+        """
         content = self.model_dump(by_alias=True, mode="json", exclude={"summary", "provenance", "draws", "seeds"})
+        for name in _LATER_FIELDS:
+            if content[name] == type(self).model_fields[name].default:
+                del content[name]
+        for conditions in content["conditions"].values():
+            for condition in conditions:
+                if condition["images"] is None:
+                    del condition["images"]
         for field in ("select", "budget", "conditions"):
             content[field] = {task: content[field].get(task) for task in sorted(self.tasks)}
         content["tasks"] = sorted(self.tasks)
@@ -222,4 +263,6 @@ class Protocol(Strict):
         for field in ("select", "budget", "conditions"):
             content[field] = content[field][task]
         content["tasks"] = [task]
+        if "training" in content:
+            content["training"] = {task: self.training_split(task)}
         return sha256_of(content)

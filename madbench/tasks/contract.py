@@ -25,6 +25,20 @@ if TYPE_CHECKING:
 # --------------------------------------------------------------------------- the model side
 
 
+@dataclass(frozen=True)
+class Regions:
+    """What an object detector saw in one image; n regions.
+
+    boxes: `[n, 4]` float32, fractions 0..1 of width and height (x1, y1, x2, y2). features: `[n, d]` float32 (d is 2048
+    for the usual detectors). confidences: `[n]` float32, of the best class of each. classes: `[n]` int64, or None.
+    """
+
+    boxes: np.ndarray
+    features: np.ndarray
+    confidences: np.ndarray
+    classes: np.ndarray | None = None
+
+
 class LazyImage:
     """An image that is opened when asked for. It shows no path: file names are not for models.
 
@@ -32,7 +46,7 @@ class LazyImage:
     size: (width, height) in pixels where the annotations state it, else None.
     """
 
-    __slots__ = ("_boxes", "_open", "key", "size")
+    __slots__ = ("_boxes", "_open", "_regions", "key", "size")
 
     def __init__(
         self,
@@ -40,11 +54,13 @@ class LazyImage:
         open_image: Callable[[], Image],
         boxes: Callable[[], np.ndarray] | None = None,
         size: tuple[int, int] | None = None,
+        regions: Callable[[], Regions] | None = None,
     ):
         self.key = key
         self.size = size
         self._open = open_image
         self._boxes = boxes
+        self._regions = regions
 
     def open(self) -> Image:
         """The decoded RGB image (PIL). Raises DataMissing or DataMalformed."""
@@ -53,6 +69,10 @@ class LazyImage:
     def boxes(self) -> np.ndarray | None:
         """Object boxes `[objects, 4]` as fractions 0..1 of width and height (x1, y1, x2, y2), or None."""
         return None if self._boxes is None else self._boxes()
+
+    def regions(self) -> Regions | None:
+        """Detector features, or None where the source has none. Raises DataMissing or DataMalformed."""
+        return None if self._regions is None else self._regions()
 
 
 @dataclass(frozen=True, slots=True)
@@ -170,6 +190,8 @@ class Row:
     image_id: the unit of subsets and of clustered intervals (img_id, Flickr id, COCO image_id), as text.
     image_path: absolute path inside the source's root, existing or not; None when the source keeps none.
     group: a coarser unit (vcr: the movie), else None. stratum: for `unit: example` subsets, else None.
+    region_path: absolute path of its image's region features, existing or not; None when the source has none.
+    corruption: name of the change its image gets when opened (`madbench.tasks.corruptions`), else None.
     """
 
     example_id: str
@@ -177,16 +199,25 @@ class Row:
     image_path: Path | None = None
     group: str | None = None
     stratum: str | None = None
+    region_path: Path | None = field(default=None, kw_only=True)
+    corruption: str | None = field(default=None, kw_only=True)
 
 
 @dataclass(frozen=True)
 class Layout:
-    """A source's files, found. `files`: split -> annotation files read for it; `images`: split -> image folder or None."""
+    """A source's files, found.
+
+    files: split -> annotation files read for it. images: split -> image folder or None.
+    extras: files that some shifts need, by the name that `Shift.files` gives them; only those that are there.
+    regions: the folder of region features (`madbench.tasks.regions` names the files in it), or None.
+    """
 
     task: str
     root: Path
     files: Mapping[str, tuple[Path, ...]]
     images: Mapping[str, Path | None]
+    extras: Mapping[str, Path] = field(default_factory=dict)
+    regions: Path | None = None
 
     def has_images(self, split: str) -> bool:
         folder = self.images.get(split)
@@ -217,12 +248,25 @@ class Scores:
 
 
 @dataclass(frozen=True)
+class ShiftInputs:
+    """What a shift may look at besides the rows it is applied to.
+
+    train_rows: gives the full official training split. files: `Layout.extras`, at least those of `Shift.files`.
+    """
+
+    train_rows: Callable[[], Sequence[Row]]
+    files: Mapping[str, Path] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
 class Shift:
     """A named, deterministic change of an evaluation split.
 
-    kind `transform`: `apply(rows) -> rows` (same example ids, changed input; rows may be left out).
-    kind `rows`: `apply(rows, train_rows) -> example ids`, `train_rows()` giving the full official train split.
-    card: what it tests, its source and formula, for `madbench show`.
+    kind `transform`: `apply(rows, inputs) -> rows` (same example ids, changed input or label; rows may be left out).
+    kind `rows`: `apply(rows, inputs) -> example ids`.
+    card: source, formula, sizes, what it tests and the leak it may have, for `madbench show`.
+    files: names of the extra files it needs; a source without them has the condition `not available`.
+    about: facts for the record that only the files know (the attack model, rows without a score), or None.
     """
 
     name: str
@@ -230,7 +274,9 @@ class Shift:
     kind: str
     version: int
     card: str
-    apply: Callable[..., Any]
+    apply: Callable[[Sequence[Row], ShiftInputs], Any]
+    files: tuple[str, ...] = ()
+    about: Callable[[Sequence[Row], ShiftInputs], Mapping[str, Any]] | None = None
 
 
 class Task(ABC):
@@ -246,6 +292,8 @@ class Task(ABC):
     official_rows: Mapping[str, int]
     metric_versions: Mapping[str, str]
     unit_label: str
+    # extra file of a shift -> the places below the root where it may lie
+    extra_files: Mapping[str, tuple[str, ...]] = {}
 
     @abstractmethod
     def locate(self, root: Path) -> Layout:

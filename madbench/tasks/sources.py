@@ -7,7 +7,7 @@ left out: mini and real numbers never mix by accident. How mini comes to exist i
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from madbench.errors import DataMissing, UsageError, did_you_mean
@@ -72,7 +72,37 @@ def locate(task: Task, root: Path) -> Layout:
             f"{task.name}: the data folder {root} is not there",
             fix=f"name the folder that holds the {task.name} files, e.g. `--data {task.name}=FOLDER`",
         )
-    return task.locate(root)
+    layout = task.locate(root)
+    extras = {}
+    for name, places in task.extra_files.items():
+        found = next((root / place for place in places if (root / place).is_file()), None)
+        if found is not None:
+            extras[name] = found
+    return replace(layout, extras={**extras, **_attached(task.name)})
+
+
+def _attached(task: str) -> dict[str, Path]:
+    """Extra files that the user named one by one; they win over those below the root."""
+    file = home() / "extra_files.json"
+    if not file.is_file():
+        return {}
+    return {name: Path(path) for name, path in read_json(file).get(task, {}).items()}
+
+
+def attach(task: str, name: str, path: Path) -> None:
+    """Remember an extra file of a task, for any source of it. Raises UsageError or DataMissing."""
+    known = TASKS.load(task).extra_files
+    if name not in known:
+        hint = did_you_mean(name, known)
+        raise UsageError(
+            f"{task} has no extra file named '{name}'" + (f"; {hint}" if hint else ""),
+            fix=f"it has {', '.join(known) or 'none'}",
+        )
+    if not path.is_file():
+        raise DataMissing("file not found", fix="check the path", where=path)
+    file = home() / "extra_files.json"
+    before = read_json(file) if file.is_file() else {}
+    write_json(file, {**before, task: {**before.get(task, {}), name: str(path.resolve())}})
 
 
 # --------------------------------------------------------------------------- choosing
@@ -150,23 +180,24 @@ def choose(
 
 
 def fingerprint(layout: Layout, splits: Iterable[str]) -> str:
-    """Hex sha256 over the annotation files of some splits; paths and file times are not in it.
-
-    Hashes of files are remembered by (path, size, mtime_ns).
-    """
-    known_file = home() / "fingerprints.json"
-    known = read_json(known_file) if known_file.is_file() else {}
-    fresh, content = {}, []
+    """Hex sha256 over the annotation files of some splits; paths and file times are not in it."""
+    content = []
     for split in sorted(set(splits)):
         for place, file in enumerate(layout.files[split]):
-            stat = file.stat()
-            key = f"{file.resolve()}|{stat.st_size}|{stat.st_mtime_ns}"
-            if key not in known and key not in fresh:
-                fresh[key] = sha256_of_file(file)
-            content.append([split, place, fresh.get(key) or known[key]])
-    if fresh:
-        write_json(known_file, {**known, **fresh})
+            content.append([split, place, remembered_sha256(file)])
     return sha256_of(content)
+
+
+def remembered_sha256(file: Path) -> str:
+    """Hex sha256 of a file's content, computed once for each (path, size, mtime_ns)."""
+    known_file = home() / "fingerprints.json"
+    known = read_json(known_file) if known_file.is_file() else {}
+    stat = file.stat()
+    key = f"{file.resolve()}|{stat.st_size}|{stat.st_mtime_ns}"
+    if key not in known:
+        known = {**known, key: sha256_of_file(file)}
+        write_json(known_file, known)
+    return known[key]
 
 
 def unofficial(task: Task, kind: str, counts: Mapping[str, int]) -> list[str]:

@@ -72,6 +72,20 @@ def stratified_order(strata: dict[str, str | None], task: str, draw: int) -> lis
     return [item[3] for item in sorted(placed, key=cmp_to_key(compare))]
 
 
+def carve(rows: Sequence[Row], task: str, fraction: float) -> tuple[list[Row], list[Row]]:
+    """`(the rest, the part)`: a fraction of the images with all their rows, the same part for every draw.
+
+    The first share(fraction, U) of the U images by sha256("madbench-carve-v1|{task}|{image id}"), for data sets whose
+    training split must also give the unshifted evaluation rows (VQA-CP has no official ones).
+    """
+    images = sorted(
+        {row.image_id for row in rows},
+        key=lambda image: (hashlib.sha256(f"madbench-carve-v1|{task}|{image}".encode()).hexdigest(), image),
+    )
+    part = set(images[: share(fraction, len(images))])
+    return [row for row in rows if row.image_id not in part], [row for row in rows if row.image_id in part]
+
+
 def draw_subset(
     rows: Sequence[Row],
     *,

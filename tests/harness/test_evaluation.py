@@ -69,10 +69,10 @@ class Toy(Task):
     def shifts(self):
         return {
             "even": Shift(
-                "even", "vcr", "transform", 1, "", lambda rows: [r for r in rows if int(r.example_id) % 2 == 0]
+                "even", "vcr", "transform", 1, "", lambda rows, _: [r for r in rows if int(r.example_id) % 2 == 0]
             ),
-            "low": Shift("low", "vcr", "rows", 1, "", lambda rows, train: [r.example_id for r in rows[:3]]),
-            "none": Shift("none", "vcr", "rows", 1, "", lambda rows, train: []),
+            "low": Shift("low", "vcr", "rows", 1, "", lambda rows, _: [r.example_id for r in rows[:3]]),
+            "none": Shift("none", "vcr", "rows", 1, "", lambda rows, _: []),
         }
 
     def score(self, rows, predictions, versions):

@@ -14,6 +14,9 @@ from madbench.mini.snli_ve_world import sample as sample_snli_ve
 from madbench.mini.text import WORDS, words_of
 from madbench.mini.vqa_world import ANSWERS
 from madbench.registry import TASKS
+from madbench.tasks.contract import ShiftInputs
+
+NOTHING = ShiftInputs(list)
 
 
 def _lines(path):
@@ -44,7 +47,11 @@ def test_no_text_has_a_word_outside_the_vocabulary(small_world):
     vcr = TASKS.load("vcr")
     layout = vcr.locate(small_world["vcr"])
     rows = vcr.read(layout, "train")
-    rows = [*rows, *vcr.shifts()["rule-singular"].apply(rows), *vcr.shifts()["rule-plural"].apply(rows)]
+    rows = [
+        *rows,
+        *vcr.shifts()["rule-singular"].apply(rows, NOTHING),
+        *vcr.shifts()["rule-plural"].apply(rows, NOTHING),
+    ]
     space = vcr.answer_space(rows, 1.0)
     texts = []
     for leg in vcr.legs:
@@ -64,8 +71,8 @@ def test_the_vcr_rules_keep_enough_of_val(small_world):
     """At full size (2,240 rows) this is more than 1,000 and 500."""
     vcr = TASKS.load("vcr")
     rows = vcr.read(vcr.locate(small_world["vcr"]), "train")
-    assert len(vcr.shifts()["rule-singular"].apply(rows)) / len(rows) > 1000 / 2240
-    assert len(vcr.shifts()["rule-plural"].apply(rows)) / len(rows) > 500 / 2240
+    assert len(vcr.shifts()["rule-singular"].apply(rows, NOTHING)) / len(rows) > 1000 / 2240
+    assert len(vcr.shifts()["rule-plural"].apply(rows, NOTHING)) / len(rows) > 500 / 2240
 
 
 def test_ve_hard_and_changed_prior_keep_enough(small_world):
@@ -74,7 +81,9 @@ def test_ve_hard_and_changed_prior_keep_enough(small_world):
         task = TASKS.load(name)
         layout = task.locate(small_world[name])
         rows = task.read(layout, split)
-        kept = task.shifts()[shift].apply(rows, lambda task=task, layout=layout: task.read(layout, "train"))
+        kept = task.shifts()[shift].apply(
+            rows, ShiftInputs(lambda task=task, layout=layout: task.read(layout, "train"))
+        )
         assert 0.2 < len(kept) / len(rows) < 0.8
 
 

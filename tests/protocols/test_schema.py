@@ -7,6 +7,9 @@ import pytest
 from madbench.protocols import Protocol, load_protocol
 
 
+HASHES = {"lowshot-1pct": "024ce8a80c41", "full": "264fd3914e5a", "domainshift": "57f47ade15a8"}
+
+
 def changed(**fields) -> Protocol:
     content = load_protocol("domainshift").model_dump(by_alias=True, exclude_none=True)
     return Protocol.model_validate(content | fields)
@@ -36,6 +39,8 @@ def test_prose_and_what_is_run_stay_out_of_the_hash(fields):
         {"image_overlap": "by-construction"},
         {"metrics": {"vqa_accuracy": "2016"}},
         {"tasks": ["vqa"]},
+        {"vocabulary": "closed-3129"},
+        {"training": {"vqa": "other"}},
     ],
 )
 def test_whatever_can_change_a_score_changes_the_hash(fields):
@@ -59,3 +64,23 @@ def test_a_rule_for_every_task_is_the_rule_under_each():
 def test_a_protocol_cannot_be_changed_after_loading():
     with pytest.raises(ValueError, match="frozen"):
         load_protocol("full").version = 3
+
+
+def test_a_field_that_came_later_leaves_older_hashes_alone():
+    """Records of version 1 protocols exist; these hashes stand in them."""
+    hashes = {name: load_protocol(name).hash[:12] for name in ("lowshot-1pct", "full", "domainshift")}
+    assert hashes == HASHES
+
+
+def carving(**condition) -> Protocol:
+    conditions = load_protocol("full").model_dump(exclude_none=True)["conditions"]
+    conditions["vqa"] = [{"name": "id", "kind": "split", **condition}, {"name": "val", "kind": "split"}]
+    return changed(conditions=conditions)
+
+
+def test_a_part_of_the_training_split_can_be_carved_out_and_reported():
+    assert carving(split="train", images=0.02).conditions["vqa"][0].images == 0.02
+    with pytest.raises(ValueError, match="training split cannot be reported"):
+        carving(split="train")
+    with pytest.raises(ValueError, match="out of the training split only"):
+        carving(split="test", images=0.02)

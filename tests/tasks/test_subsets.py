@@ -15,7 +15,7 @@ from hypothesis import strategies as st
 from madbench.errors import DataError
 from madbench.protocols.schema import Select, Subset
 from madbench.tasks.contract import Row
-from madbench.tasks.subsets import draw_subset, key_order, share, stratified_order, unit_key
+from madbench.tasks.subsets import carve, draw_subset, key_order, share, stratified_order, unit_key
 
 IMAGE = Subset(fraction=0.1)
 
@@ -125,7 +125,7 @@ def test_other_draws_the_global_generator_and_earlier_runs_make_no_difference():
 
 def test_another_process_draws_the_same():
     code = (
-        "from madbench.tasks.contract import Row; from madbench.tasks.subsets import draw_subset;"
+        "from madbench.tasks.contract import Row; from madbench.tasks.subsets import carve, draw_subset;"
         "from madbench.protocols.schema import Subset;"
         "rows=[Row(f'{i}-{p}', f'image{i}') for i in range(200) for p in range(3)];"
         "print(draw_subset(rows, task='vqa', draw=7, subset=Subset(fraction=0.1), select=None).manifest['train']['sha256'])"
@@ -189,3 +189,11 @@ def test_no_training_rows_is_an_error():
 def test_limit_takes_the_first_units_of_the_subset():
     full, few = drawn(world(), 0.5), drawn(world(), 0.5, limit=3)
     assert few.manifest["train"]["n_units"] == 3 and ids(few.train) < ids(full.train)
+
+
+def test_a_carved_part_holds_whole_images_and_is_the_same_for_every_draw():
+    rows = [Row(str(number), str(number // 3)) for number in range(300)]
+    rest, part = carve(rows, "vqa", 0.1)
+    assert len({row.image_id for row in part}) == 10 and len(part) == 30
+    assert {row.image_id for row in part}.isdisjoint(row.image_id for row in rest)
+    assert carve(rows[::-1], "vqa", 0.1)[1] == part[::-1]

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 
-from madbench.tasks.contract import Shift
+from madbench.tasks.contract import Shift, ShiftInputs
 from madbench.tasks.snli_ve.hypothesis_only import HypothesisOnly
 from madbench.tasks.snli_ve.rows import SnliVeRow
 
@@ -22,9 +22,9 @@ the rest. Models never see this classifier, nor which pairs it chose.
 """
 
 
-def ve_hard(rows: Sequence[SnliVeRow], train_rows: Callable[[], Sequence[SnliVeRow]]) -> list[str]:
-    """pairIDs of the pairs the classifier gets wrong, in the order of `rows`. train_rows: the full official train."""
-    train = train_rows()
+def ve_hard(rows: Sequence[SnliVeRow], inputs: ShiftInputs) -> list[str]:
+    """pairIDs of the pairs the classifier gets wrong, in the order of `rows`."""
+    train = inputs.train_rows()
     classifier = HypothesisOnly((row.hypothesis for row in train), (row.label for row in train))
     guesses = classifier.predict([row.hypothesis for row in rows])
     return [row.example_id for row, guess in zip(rows, guesses, strict=True) if guess != row.label]

@@ -193,7 +193,7 @@ def _card(what: str, kept: str) -> str:
 
 def _shift(name: str, card: str) -> Shift:
     return Shift(
-        name=name, task="vcr", kind="transform", version=1, card=card, apply=lambda rows: shift_rows(name, rows)
+        name=name, task="vcr", kind="transform", version=1, card=card, apply=lambda rows, _: shift_rows(name, rows)
     )
 
 

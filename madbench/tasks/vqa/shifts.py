@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import hashlib
 from collections import Counter, defaultdict
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 
 from madbench.errors import DataMalformed
-from madbench.tasks.contract import Shift
+from madbench.tasks.contract import Shift, ShiftInputs
 from madbench.tasks.vqa.rows import VqaRow
 
 SALT = "madbench-changed-prior-v1"
@@ -44,12 +44,12 @@ def heads(train: Sequence[VqaRow]) -> Mapping[str, tuple[frozenset[str], int, in
     return result
 
 
-def changed_prior(rows: Sequence[VqaRow], train_rows: Callable[[], Sequence[VqaRow]]) -> list[str]:
+def changed_prior(rows: Sequence[VqaRow], inputs: ShiftInputs) -> list[str]:
     """Question ids of the evaluation questions to keep, in the order of `rows`.
 
-    train_rows: gives the full official train split. Raises DataMalformed for rows without annotations.
+    Raises DataMalformed for rows without annotations.
     """
-    head_of = heads(train_rows())
+    head_of = heads(inputs.train_rows())
     in_head: dict[str, list[str]] = defaultdict(list)
     in_tail: dict[str, list[str]] = defaultdict(list)
     for row in rows:

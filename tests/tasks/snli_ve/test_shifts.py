@@ -2,6 +2,7 @@ import random
 
 import pytest
 
+from madbench.tasks.contract import ShiftInputs
 from madbench.tasks.snli_ve.hypothesis_only import HypothesisOnly
 from madbench.tasks.snli_ve.rows import LABELS
 from madbench.tasks.snli_ve.shifts import SHIFTS
@@ -27,7 +28,7 @@ def biased(row):
 
 def test_ve_hard_is_what_the_hypothesis_alone_gets_wrong(biased):
     train, dev = biased(600, 0.7, seed=1), biased(300, 0.7, seed=2)
-    hard = SHIFTS["ve-hard"].apply(dev, lambda: train)
+    hard = SHIFTS["ve-hard"].apply(dev, ShiftInputs(lambda: train))
     model = HypothesisOnly([r.hypothesis for r in train], [r.label for r in train])
     right = {r.example_id for r in dev if model.predict([r.hypothesis]) == [r.label]}
     assert set(hard) == {r.example_id for r in dev} - right
@@ -36,7 +37,7 @@ def test_ve_hard_is_what_the_hypothesis_alone_gets_wrong(biased):
 
 def test_the_cue_is_worse_than_guessing_on_ve_hard(biased):
     train, dev = biased(600, 0.7, seed=1), biased(300, 0.7, seed=2)
-    hard = set(SHIFTS["ve-hard"].apply(dev, lambda: train))
+    hard = set(SHIFTS["ve-hard"].apply(dev, ShiftInputs(lambda: train)))
     agree = [CUE[r.label] in r.hypothesis for r in dev if r.example_id in hard]
     assert sum(agree) / len(agree) < 1 / 3
 
@@ -44,9 +45,9 @@ def test_the_cue_is_worse_than_guessing_on_ve_hard(biased):
 def test_ids_come_in_the_order_of_the_rows_and_need_no_file_order_in_training(biased):
     train, dev = biased(600, 0.7, seed=1), biased(300, 0.7, seed=2)
     apply = SHIFTS["ve-hard"].apply
-    hard = apply(dev, lambda: train)
+    hard = apply(dev, ShiftInputs(lambda: train))
     assert hard == [r.example_id for r in dev if r.example_id in set(hard)]
-    assert apply(dev[::-1], lambda: train[::-1]) == hard[::-1]
+    assert apply(dev[::-1], ShiftInputs(lambda: train[::-1])) == hard[::-1]
 
 
 def test_the_card_says_what_it_is():
@@ -61,5 +62,5 @@ def test_the_size_of_mini_takes_seconds(biased):
 
     train, dev = biased(40000, 0.5, seed=1), biased(2000, 0.5, seed=2)
     started = time.process_time()
-    SHIFTS["ve-hard"].apply(dev, lambda: train)
+    SHIFTS["ve-hard"].apply(dev, ShiftInputs(lambda: train))
     assert time.process_time() - started < 8

@@ -5,9 +5,12 @@ import copy
 import pytest
 
 from madbench.errors import DataMissing, UsageError
+from madbench.tasks.contract import ShiftInputs
 from madbench.tasks.vcr import TASK
 from madbench.tasks.vcr.shifts import shift_record, shift_records
 from madbench.tasks.vcr.tokens import thaw
+
+NOTHING = ShiftInputs(list)
 
 RULES = [("rule-singular", "singular"), ("rule-plural", "plural")]
 PARTS = ("answer_choices", "rationale_choices")
@@ -36,7 +39,7 @@ def test_the_wired_shift_gives_the_same_rows(golden, read, rule, key):
     rows = read([{**line["annot"], "img_fn": "x.jpg", "metadata_fn": "x.json", "img_id": "val-0"} for line in golden])
     shift = TASK.shifts()[rule]
     assert (shift.name, shift.kind, shift.task) == (rule, "transform", "vcr")
-    shifted = shift.apply(rows)
+    shifted = shift.apply(rows, NOTHING)
     expected = [line for line in golden if line[key] is not None]
     assert 0 < len(expected) < len(golden)
     assert [row.example_id for row in shifted] == [line["annot"]["annot_id"] for line in expected]
@@ -55,7 +58,7 @@ def test_a_row_without_labels_cannot_be_shifted(fixtures):
     rows = TASK.read(TASK.locate(fixtures), "test")
     for shift in TASK.shifts().values():
         with pytest.raises(DataMissing, match="labels"):
-            shift.apply(rows)
+            shift.apply(rows, NOTHING)
 
 
 def test_an_unknown_rule_is_refused(golden):

@@ -4,6 +4,7 @@ from dataclasses import replace
 import pytest
 
 from madbench.errors import DataMalformed
+from madbench.tasks.contract import ShiftInputs
 from madbench.tasks.vqa.shifts import SHIFTS, changed_prior, heads
 
 
@@ -22,7 +23,7 @@ def test_the_head_is_the_shortest_run_covering_half(train):
 def test_all_of_the_tail_stays_and_the_head_shrinks_to_the_inverted_ratio(train, row):
     rows = [row(1000 + n, "1", question_type="how many") for n in range(60)]
     rows += [row(2000 + n, "9" if n else "2", question_type="how many") for n in range(10)]
-    kept = changed_prior(rows, lambda: train)
+    kept = changed_prior(rows, ShiftInputs(lambda: train))
     assert sum(number.startswith("2") for number in kept) == 10
     assert len(kept) == 10 + 10 * 4 // 6
     assert kept == [one.example_id for one in rows if one.example_id in set(kept)]
@@ -31,23 +32,25 @@ def test_all_of_the_tail_stays_and_the_head_shrinks_to_the_inverted_ratio(train,
 def test_the_choice_depends_on_ids_alone(train, row):
     rows = [row(n, answer, question_type="is the") for n in range(1000, 1200) for answer in ["no" if n % 3 else "yes"]]
     shuffled = random.Random(1).sample(rows, len(rows))
-    assert set(changed_prior(shuffled, lambda: train[::-1])) == set(changed_prior(rows, lambda: train))
+    assert set(changed_prior(shuffled, ShiftInputs(lambda: train[::-1]))) == set(
+        changed_prior(rows, ShiftInputs(lambda: train))
+    )
 
 
 def test_types_with_only_one_side_or_unseen_in_training_are_left_out(train, row):
     rows = [row(1, "1", question_type="how many"), row(2, "yes", question_type="is the")]
     rows += [row(3, "x", question_type="new"), row(4, "y", question_type="new")]
-    assert changed_prior(rows, lambda: train) == []
+    assert changed_prior(rows, ShiftInputs(lambda: train)) == []
 
 
 def test_a_head_that_is_already_rare_stays_whole(train, row):
     rows = [row(1, "no", question_type="is the")] + [row(10 + n, "yes", question_type="is the") for n in range(5)]
-    assert len(changed_prior(rows, lambda: train)) == 6
+    assert len(changed_prior(rows, ShiftInputs(lambda: train))) == 6
 
 
 def test_rows_without_annotations_are_refused(train, row):
     with pytest.raises(DataMalformed, match="has no annotation"):
-        changed_prior([replace(row(1, "x"), question_type=None)], lambda: train)
+        changed_prior([replace(row(1, "x"), question_type=None)], ShiftInputs(lambda: train))
 
 
 def test_the_card_says_what_it_is():
