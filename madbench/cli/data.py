@@ -7,6 +7,8 @@ from typing import Annotated
 
 import typer
 
+from madbench.cli.data_shift import shift_command
+
 data = typer.Typer(rich_markup_mode=None, no_args_is_help=True, help="Register, check and write data sets.")
 TaskName = Annotated[str, typer.Argument(help="vcr, snli_ve or vqa.")]
 
@@ -130,3 +132,6 @@ def check_command(
         typer.echo(report.text())
     if report.problems:
         raise typer.Exit(DataMissing.exit_code)
+
+
+data.command("shift")(shift_command)
