@@ -20,6 +20,7 @@ from madbench.errors import DataMissing, NotComparable
 from madbench.files import read_json, sha256_of, sha256_of_file, write_json
 from madbench.harness.conditions import ConditionRows, build_conditions, content_of
 from madbench.home import home
+from madbench.protocols import schema
 from madbench.protocols.schema import Protocol
 from madbench.registry import TASKS
 from madbench.tasks.contract import Row, Task
@@ -124,36 +125,50 @@ _MEMORY = _Memory()
 def load_data(source: Source, protocol: Protocol, draw: int, limit: int | None) -> CellData:
     """Read, draw, shift. Raises DataError."""
     task = TASKS.load(source.task)
-    training = protocol.training_split(task.name)
-    if not has_split(source.layout, training):
-        raise DataMissing(
-            f"{task.name}: {protocol.id} trains on the split {training}, and the source at {source.root} has none",
-            fix="add its files",
-        )
-    _MEMORY.use(source)
-    select = protocol.select.get(task.name)
-    select_rows = None
-    if select is not None and select.split is not None:
-        if not has_split(source.layout, select.split):
-            raise DataMissing(
-                f"{task.name}: {protocol.id} selects on the {select.split} split, and {source.root} has none",
-                fix="add its files",
-            )
-        select_rows = _MEMORY.read(task, source, select.split)
-    pool = _MEMORY.read(task, source, training)
-    for condition in protocol.conditions[task.name]:
-        if condition.images is not None:
-            pool = carve(pool, task.name, condition.images)[0]
-    subset = draw_subset(
-        pool,
-        task=task.name,
-        draw=draw,
+    pool, subset = load_subset(
+        source,
+        draw,
         subset=protocol.subset,
-        select=select,
-        select_rows=select_rows,
+        select=protocol.select.get(task.name),
+        training=protocol.training_split(task.name),
+        carved=next((one.images for one in protocol.conditions[task.name] if one.images is not None), None),
         limit=limit,
     )
     return CellData(task, pool, subset, _MEMORY.conditions(task, source, protocol, limit))
+
+
+def load_subset(
+    source: Source,
+    draw: int,
+    *,
+    subset: schema.Subset,
+    select: schema.Select | None,
+    training: str = "train",
+    carved: float | None = None,
+    limit: int | None = None,
+) -> tuple[Sequence[Row], Subset]:
+    """The pool and what is drawn from it, without any condition. Raises DataError.
+
+    training: the split that trains. carved: the fraction of its images that only evaluates, and is not in the pool.
+    """
+    task = TASKS.load(source.task)
+    for split, what in ((training, "train"), (None if select is None else select.split, "select")):
+        if split is not None and not has_split(source.layout, split):
+            raise DataMissing(
+                f"{task.name}: the split {split} is to {what}, and the source at {source.root} has none",
+                fix="add its files",
+            )
+    _MEMORY.use(source)
+    select_rows = None
+    if select is not None and select.split is not None:
+        select_rows = _MEMORY.read(task, source, select.split)
+    pool = _MEMORY.read(task, source, training)
+    if carved is not None:
+        pool = carve(pool, task.name, carved)[0]
+    drawn = draw_subset(
+        pool, task=task.name, draw=draw, subset=subset, select=select, select_rows=select_rows, limit=limit
+    )
+    return pool, drawn
 
 
 def digest(source: Source, protocol: Protocol, draw: int, limit: int | None) -> Digest:
