@@ -6,16 +6,19 @@ is refused with `file:line`, because a row that is silently skipped or guessed c
 
 from __future__ import annotations
 
+import gc
 import json
 import math
 import os
 import re
 from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from functools import lru_cache
 from pathlib import Path, PurePosixPath, PureWindowsPath
 from typing import TYPE_CHECKING, Any
 
 from madbench.errors import DataMalformed, DataMissing
+from madbench.tasks.json_stream import NotStreamed, loads, pieces
 
 if TYPE_CHECKING:
     from PIL.Image import Image
@@ -57,6 +60,43 @@ def read_json(path: Path) -> Any:
     with _open(path) as stream:
         raw = stream.read()
     return _parse(raw.removeprefix(_BOM), path, None)
+
+
+def read_json_list(path: Path, key: str | None, fix: str) -> Iterator[list]:
+    """The list under `key` of a JSON file (None: the file is a list) in consecutive parts, for files of any size.
+
+    Raises DataMissing when the file is not there; DataMalformed with file:line when it is not JSON in UTF-8, or has no
+    such list (fix: what to do then). Damage far down is told when it is reached, not before the first part.
+    """
+    done, last = 0, None
+    with _open(path) as stream:
+        try:
+            for part in pieces(stream, key):
+                yield part
+                done, last = done + len(part), part[-1]
+            return
+        except NotStreamed:
+            pass
+    content = read_json(path)
+    if not isinstance(content, dict if key is not None else list):
+        expected = "a list" if key is None else f"an object with '{key}'"
+        raise DataMalformed(f"the file is not {expected}", fix=fix, where=f"{path}:1")
+    elements = content if key is None else field(content, key, list, path, 1)
+    if done and elements[done - 1 : done] != [last]:
+        raise DataMalformed(f"field '{key}' occurs twice", fix=_DAMAGED, where=f"{path}:1")
+    yield elements[done:]
+
+
+@contextmanager
+def without_collector() -> Iterator[None]:
+    """No garbage collection meanwhile: walking millions of new objects that all stay alive finds nothing, for seconds."""
+    enabled = gc.isenabled()
+    gc.disable()
+    try:
+        yield
+    finally:
+        if enabled:
+            gc.enable()
 
 
 def field(record: Mapping[str, Any], name: str, kind: type | tuple[type, ...], path: Path, line: int | None) -> Any:
@@ -160,6 +200,10 @@ def _open(path: Path):
 
 def _parse(raw: bytes, path: Path, line: int | None) -> Any:
     """One JSON text. line: the number of the line it is, or None when `raw` is a whole file."""
+    try:
+        return loads(raw)
+    except ValueError:
+        pass  # read again by the slower decoder, which says what is wrong and where, or that nothing is
     try:
         text = raw.decode()
         value = _DECODER.decode(text)
