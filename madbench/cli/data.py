@@ -8,6 +8,7 @@ from typing import Annotated
 import typer
 
 from madbench.cli.data_shift import shift_command
+from madbench.cli.data_subset import subset_command
 
 data = typer.Typer(rich_markup_mode=None, no_args_is_help=True, help="Register, check and write data sets.")
 TaskName = Annotated[str, typer.Argument(help="vcr, snli_ve or vqa.")]
@@ -135,3 +136,4 @@ def check_command(
 
 
 data.command("shift")(shift_command)
+data.command("subset")(subset_command)
