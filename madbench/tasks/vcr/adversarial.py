@@ -1,17 +1,24 @@
 """AdvTop-1 and KeepTop-k: hide the words that a given model leans on most, or all the others.
 
 Needs a loss for every flattened position of every choice (a tag group of k tags has k positions): the loss of that
-choice with the position masked. Whose losses they are is the caller's to say: only with the losses published by
-Ye & Kovashka (AAAI 2021) are the results the official sets.
+choice with the position masked (`attack_scores`). Only with the losses published by Ye & Kovashka (AAAI 2021) are the
+results the published sets; with those of another model they are that model's.
 """
 
 from __future__ import annotations
 
 from collections.abc import Collection, Mapping, Sequence
+from dataclasses import replace
+from functools import partial
 from typing import Any
 
-from madbench.errors import DataMalformed, UsageError, did_you_mean
+from madbench.errors import DataMalformed, DataMissing, UsageError, did_you_mean
+from madbench.tasks.contract import Shift, ShiftInputs
+from madbench.tasks.vcr.attack_scores import PARTS, ScoreFile, positions, read_scores
+from madbench.tasks.vcr.reader import VcrRow
 from madbench.tasks.vcr.tokens import MASK_WORD, MASKED, Tokens, freeze, thaw
+
+SCORES = "shortcut-scores"
 
 # name -> how many of the largest losses are kept; None: the largest is hidden instead.
 MODES: Mapping[str, int | None] = {"adv-top1": None, "keep-top1": 1, "keep-top3": 3, "keep-top5": 5}
@@ -42,13 +49,9 @@ def hide(choice: Tokens, positions: Collection[int]) -> Tokens:
             hidden.append(MASK_WORD if position in positions else token)
             position += 1
         else:
-            hidden.append(tuple(tag + MASKED * (position + place in positions) for place, tag in enumerate(token)))
+            hidden.append(tuple(_hidden(tag, position + place in positions) for place, tag in enumerate(token)))
             position += len(token)
     return tuple(hidden)
-
-
-def n_positions(choice: Tokens) -> int:
-    return sum(1 if isinstance(token, str) else len(token) for token in choice)
 
 
 def hide_in_record(
@@ -63,16 +66,109 @@ def hide_in_record(
     Raises DataMalformed when the losses do not fit the choices.
     """
     changed = dict(record)
-    for part in ("answer", "rationale"):
+    for part in PARTS:
         choices = [freeze(choice) for choice in record[f"{part}_choices"]]
-        if [n_positions(choice) for choice in choices] != [len(one) for one in losses[part]]:
+        if [len(positions(choice)) for choice in choices] != [len(one) for one in losses[part]]:
             raise DataMalformed(
                 f"the losses of '{record.get('annot_id')}' do not fit its {part} choices, position by position",
                 fix="score the same annotation file that is changed",
             )
         correct = record[f"{part}_label"] if only_distractors else None
-        changed[f"{part}_choices"] = [
-            thaw(choice if place == correct else hide(choice, hidden_positions(losses[part][place], mode)))
-            for place, choice in enumerate(choices)
-        ]
+        changed[f"{part}_choices"] = [thaw(choice) for choice in _hidden_choices(choices, losses[part], mode, correct)]
     return changed
+
+
+def hide_in_rows(mode: str, rows: Sequence[VcrRow], scores: ScoreFile) -> list[VcrRow]:
+    """Every row, in order; those without losses unchanged.
+
+    Raises DataMalformed when losses are of other rows, or when not one row has losses.
+    """
+    scores.check_covers(rows)
+    changed = []
+    for row in rows:
+        found = scores.of(row)
+        if found is not None:
+            answers = _hidden_choices(row.answer_choices, found.losses["answer"], mode)
+            rationales = _hidden_choices(row.rationale_choices, found.losses["rationale"], mode)
+            row = replace(row, answer_choices=answers, rationale_choices=rationales)
+        changed.append(row)
+    return changed
+
+
+def _hidden(tag: int, hidden: bool) -> int:
+    return tag + MASKED if hidden and tag < MASKED else tag
+
+
+def _hidden_choices(
+    choices: Sequence[Tokens], losses: Sequence[Sequence[float]], mode: str, correct: int | None = None
+) -> tuple[Tokens, ...]:
+    """correct: the choice to leave as it is, or None."""
+    return tuple(
+        choice if place == correct else hide(choice, hidden_positions(losses[place], mode))
+        for place, choice in enumerate(choices)
+    )
+
+
+# --------------------------------------------------------------------------- conditions
+
+
+def _apply(mode: str, rows: Sequence[VcrRow], inputs: ShiftInputs) -> list[VcrRow]:
+    for row in rows:
+        if row.labels is None:
+            raise DataMissing(
+                f"{mode} hides by the loss of the correct choice, and row '{row.example_id}' has no labels",
+                fix="shift a split with labels (val)",
+            )
+    return hide_in_rows(mode, rows, read_scores(inputs.files[SCORES]))
+
+
+def _about(rows: Sequence[VcrRow], inputs: ShiftInputs) -> Mapping[str, Any]:
+    return read_scores(inputs.files[SCORES]).about(rows)
+
+
+_CARD = (
+    "{what} All rows are kept (26,534 of the official val); those without losses stay as they are and are counted. "
+    "Formula: the loss of a position is the sigmoid cross-entropy of its choice (target 1 if correct, else 0) with that "
+    "position masked; {formula}; ties by position. A hidden word reads [MASK], a hidden tag loses its region too; "
+    "the question is unchanged, and qa2r is conditioned on the correct answer with its hidden words. "
+    "Tests: {tests} "
+    "Leak: what is hidden depends on the labels, through the losses; and a model that is tested on its own losses is "
+    "attacked white-box, which is another test than the losses of another model. "
+    "The published sets come about only with the losses published by the authors: Ye & Kovashka, AAAI 2021, "
+    "shortcut_scores.jsonl of yekeren/VCR-shortcut-effects-study. Losses of any model: `madbench data attack`."
+)
+
+
+def _keep_card(kept: int) -> str:
+    words = "the position" if kept == 1 else f"the {kept} positions"
+    return _CARD.format(
+        what=f"Of every choice only {words} that an attack model leans on most can be read, the others are hidden.",
+        formula=f"hidden are all positions but {words} of the largest loss (none, when there are no more)",
+        tests="how far the strongest cue words carry alone; a high score says that they suffice.",
+    )
+
+
+def _shift(mode: str, card: str) -> Shift:
+    return Shift(
+        name=mode,
+        task="vcr",
+        kind="transform",
+        version=1,
+        card=card,
+        apply=partial(_apply, mode),
+        files=(SCORES,),
+        about=_about,
+    )
+
+
+ADVERSARIAL_SHIFTS: Mapping[str, Shift] = {
+    "adv-top1": _shift(
+        "adv-top1",
+        _CARD.format(
+            what="In every choice the one position that an attack model leans on most is hidden.",
+            formula="hidden is the position of the largest loss, the first of equals",
+            tests="whether a model still decides when the strongest single cue is gone.",
+        ),
+    ),
+    **{f"keep-top{kept}": _shift(f"keep-top{kept}", _keep_card(kept)) for kept in (1, 3, 5)},
+}

@@ -10,6 +10,8 @@ from typing import Any
 from madbench.errors import DataMissing
 from madbench.tasks.reading import read_json_lines
 from madbench.tasks.shift_files import FileShift
+from madbench.tasks.vcr.adversarial import MODES, hide_in_record
+from madbench.tasks.vcr.attack_scores import read_scores
 from madbench.tasks.vcr.reader import VcrRow, row_checker
 from madbench.tasks.vcr.shifts import RULES, shift_record
 
@@ -55,6 +57,38 @@ def _write_rule(rule: str) -> Callable[[Path, Path, Mapping[str, Any]], str]:
     return write
 
 
+def _write_adversarial(mode: str) -> Callable[[Path, Path, Mapping[str, Any]], str]:
+    def write(input: Path, output: Path, options: Mapping[str, Any]) -> str:
+        scores = read_scores(options["scores"])
+        without = 0
+
+        def shifted() -> Iterator[tuple[Record, Record]]:
+            nonlocal without
+            for record, row in labelled_records(input):
+                found = scores.of(row)
+                without += found is None
+                yield record, record if found is None else hide_in_record(record, found.losses, mode, spared)
+
+        spared = bool(options.get("only-distractors"))
+        read, kept, changed = write_records(output, shifted())
+        if read and without == read:
+            scores.check_covers([row for _, row in labelled_records(input)])
+        line = f"{mode}: {read:,} rows read, {kept:,} kept, {changed:,} changed"
+        return line + (f", {without:,} without scores written unchanged" if without else "")
+
+    return write
+
+
 FILE_SHIFTS: Mapping[str, FileShift] = {
-    rule: FileShift(name=rule, task="vcr", write=_write_rule(rule)) for rule in RULES
+    **{rule: FileShift(name=rule, task="vcr", write=_write_rule(rule)) for rule in RULES},
+    **{
+        mode: FileShift(
+            name=mode,
+            task="vcr",
+            write=_write_adversarial(mode),
+            takes=("scores", "only-distractors"),
+            needs=("scores",),
+        )
+        for mode in MODES
+    },
 }
