@@ -1,10 +1,12 @@
-"""`ve-hard`: the pairs whose label a hypothesis-only classifier gets wrong."""
+"""The shifts of SNLI-VE; here `ve-hard`: the pairs whose label a hypothesis-only classifier gets wrong."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 
 from madbench.tasks.contract import Shift, ShiftInputs
+from madbench.tasks.corruptions import corruption_shifts
+from madbench.tasks.snli_ve import corrected
 from madbench.tasks.snli_ve.hypothesis_only import HypothesisOnly
 from madbench.tasks.snli_ve.rows import SnliVeRow
 
@@ -30,4 +32,8 @@ def ve_hard(rows: Sequence[SnliVeRow], inputs: ShiftInputs) -> list[str]:
     return [row.example_id for row, guess in zip(rows, guesses, strict=True) if guess != row.label]
 
 
-SHIFTS = {"ve-hard": Shift(name="ve-hard", task="snli_ve", kind="rows", version=1, card=CARD, apply=ve_hard)}
+SHIFTS = {
+    "ve-hard": Shift(name="ve-hard", task="snli_ve", kind="rows", version=1, card=CARD, apply=ve_hard),
+    **corrected.SHIFTS,
+    **corruption_shifts("snli_ve"),
+}
