@@ -62,7 +62,7 @@ class SnliVe(Task):
             Example(
                 id=opaque_id(self.name, condition, leg, row.example_id),
                 leg=leg,
-                image=images.at(row.image_path),
+                image=images.of(row),
                 text={"hypothesis": row.hypothesis},
                 target=index[row.label] if labelled else None,
             )

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 from collections.abc import Mapping, Sequence
 from functools import partial
 
@@ -19,7 +18,8 @@ from madbench.tasks.contract import (
     Task,
     opaque_id,
 )
-from madbench.tasks.vcr.reader import SPLITS, VcrRow, locate, open_row_image, read_boxes, read_rows
+from madbench.tasks.images import SharedImages
+from madbench.tasks.vcr.reader import SPLITS, VcrRow, locate, read_boxes, read_rows
 from madbench.tasks.vcr.rendering import render
 from madbench.tasks.vcr.score import LABELS, LEGS, METRIC_VERSIONS, score
 from madbench.tasks.vcr.shifts import SHIFTS
@@ -67,8 +67,8 @@ class Vcr(Task):
         """q2a: question and answers. qa2r: question, the correct answer, and rationales; so it needs labelled rows."""
         if leg not in LEGS:
             raise UsageError(f"vcr has no leg '{leg}'", fix=f"use {' or '.join(LEGS)}")
-        image_of = _shared_images()
-        return [_example(row, leg, condition, rendering, labelled, image_of(row)) for row in rows]
+        images = SharedImages(self.name)
+        return [_example(row, leg, condition, rendering, labelled, _image(images, row)) for row in rows]
 
     def shifts(self) -> Mapping[str, Shift]:
         return SHIFTS
@@ -106,18 +106,6 @@ def _example(row: VcrRow, leg: str, condition: str, rendering: str, labelled: bo
     )
 
 
-def _shared_images():
-    """One LazyImage for all questions of an image; functions in it are picklable, for loading in other processes."""
-    known: dict[tuple, LazyImage] = {}
-
-    def image_of(row: VcrRow) -> LazyImage:
-        identity = (row.image_name, row.metadata_name, row.objects)
-        if identity not in known:
-            known[identity] = LazyImage(
-                key=hashlib.sha256(f"vcr|{row.image_name}".encode()).hexdigest()[:16],
-                open_image=partial(open_row_image, row.images, row.image_name),
-                boxes=partial(read_boxes, row.images, row.metadata_name, row.objects),
-            )
-        return known[identity]
-
-    return image_of
+def _image(images: SharedImages, row: VcrRow) -> LazyImage:
+    boxes = partial(read_boxes, row.images, row.metadata_name, row.objects)
+    return images.named(row, row.images, row.image_name, boxes, (row.metadata_name, row.objects))

@@ -68,7 +68,7 @@ class Vqa(Task):
                 Example(
                     id=opaque_id(self.name, condition, leg, row.example_id),
                     leg=leg,
-                    image=images.at(row.image_path),
+                    image=images.of(row),
                     text={"question": row.question},
                     tags=tags[row.question_type],
                     target=vocabulary.soft_target(row, index) if labelled else None,
