@@ -292,8 +292,9 @@ def part_of(split: EncodedSplit, rows: np.ndarray) -> EncodedSplit:
         first=np.concatenate([[0], np.cumsum([len(one) for one in sequences])]),
         legs=split.legs[rows],
         image=split.image[rows] if len(split.image) else split.image,
-        pixels=split.pixels,
+        images=split.images,
         image_keys=split.image_keys,
         targets=split.targets[rows],
         soft=None if split.soft is None else [split.soft[row] for row in rows],
+        pad=split.pad,
     )

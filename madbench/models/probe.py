@@ -13,7 +13,8 @@ from madbench.models.adapter import Account, ModelAdapter
 from madbench.models.options import ProbeOptions
 from madbench.models.probes import Head, ProbeData, fit_head, head_logits, joint_features
 from madbench.models.students import parameters_of
-from madbench.models.students.encoding import pixels_of, sequence_parts, soft_matrix
+from madbench.models.students.encoding import sequence_parts, soft_matrix
+from madbench.models.students.image_inputs import pixels_of
 from madbench.models.teachers import load_teacher
 from madbench.models.teachers.features import FeatureStore
 from madbench.tasks.contract import Example, SoftTarget, Split

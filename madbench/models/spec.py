@@ -6,10 +6,11 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, Literal
 
-from pydantic import Field, model_validator
+from pydantic import Field, field_validator, model_validator
 
 from madbench.files import sha256_of
 from madbench.protocols.schema import KEBAB, Provenance, Strict, TaskName
+from madbench.tasks.exposure import unknown_data_set
 
 MINI_WEIGHTS = "mini:"
 
@@ -26,7 +27,8 @@ class ModelFile(Strict):
 
     options go to the adapter. Order of merging for a cell: options, tasks.<task>, profiles.<mini|real>.options,
     profiles.<mini|real>.tasks.<task>. Mappings merge key by key, everything else is replaced.
-    needs, uses_select, only_tasks: override what the adapter class declares. seen: data sets the initial weights saw.
+    needs, uses_select, only_tasks: override what the adapter class declares. seen: data sets the initial weights saw, by the
+    names of `madbench.tasks.exposure`.
     """
 
     schema_: Literal[1] = Field(alias="schema")
@@ -44,6 +46,14 @@ class ModelFile(Strict):
     tasks: dict[TaskName, dict[str, Any]] = {}
     profiles: dict[Literal["mini", "real"], Overlay] = {}
     provenance: Provenance = Provenance()
+
+    @field_validator("seen")
+    @classmethod
+    def _known_data_sets(cls, names):
+        problems = [problem for problem in map(unknown_data_set, names) if problem]
+        if problems:
+            raise ValueError("; ".join(problems))
+        return names
 
     @model_validator(mode="after")
     def _kebab(self):

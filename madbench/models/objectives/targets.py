@@ -15,7 +15,8 @@ from madbench.mini.weights import sha256_of_weights
 from madbench.models.objectives.distances import Standardiser
 from madbench.models.objectives.token_selection import inverse_document_frequency, selected_words
 from madbench.models.options import FinetuneOptions, TeacherOptions
-from madbench.models.students.encoding import EncodedSplit, encode_sequence, pixels_of, sequence_parts
+from madbench.models.students.encoding import EncodedSplit, encode_sequence, sequence_parts
+from madbench.models.students.image_inputs import PixelArray
 from madbench.models.students.tokens import SPECIAL, Tokenizer, pieces
 from madbench.models.teachers import load_teacher
 from madbench.models.teachers.features import FeatureStore
@@ -82,14 +83,14 @@ class TargetBuilder:
         if selection.use != "none":
             if self._idf is None:
                 self._idf = inverse_document_frequency(texts)
-            kept_words = self._selected(texts, image_of, split, examples)
+            kept_words = self._selected(texts, image_of, split)
         read = texts
         if selection.use == "compress":
             read = [" ".join(words) or text for words, text in zip(kept_words, texts, strict=True)]
         terms = []
         for option in self.objective.teachers:
             if option.kind == "clip-image":
-                terms.append(TermTargets(self._image_rows(option, split, examples), image_of))
+                terms.append(TermTargets(self._image_rows(option, split), image_of))
             else:
                 terms.append(self._text_rows(option, read))
         targets = Targets(terms)
@@ -105,13 +106,12 @@ class TargetBuilder:
     def _option(self, kind: str) -> TeacherOptions:
         return next(one for one in self.objective.teachers if one.kind == kind)
 
-    def _image_rows(self, option: TeacherOptions, split: EncodedSplit, examples: Sequence[Example]) -> np.ndarray:
+    def _image_rows(self, option: TeacherOptions, split: EncodedSplit) -> np.ndarray:
         teacher = load_teacher(option.kind, option.weights, self.device)
-        pixels = split.pixels
-        if teacher.image_size != pixels.shape[1]:
-            first_use = {example.image.key: example.image for example in reversed(examples)}
-            pixels = np.stack([pixels_of(first_use[key].open(), teacher.image_size) for key in split.image_keys])
-        return self.store.images(sha256_of_weights(option.weights), "image", pixels, teacher.image_features)
+        images = split.images
+        if not isinstance(images, PixelArray) or images.pixels.shape[1] != teacher.image_size:
+            images = PixelArray(images.lazy, teacher.image_size)
+        return self.store.images(sha256_of_weights(option.weights), "image", images.pixels, teacher.image_features)
 
     def _text_rows(self, option: TeacherOptions, texts: Sequence[str]) -> TermTargets:
         teacher = load_teacher(option.kind, option.weights, self.device)
@@ -127,10 +127,10 @@ class TargetBuilder:
         teacher = load_teacher(option.kind, option.weights, self.device)
         return words, self.store.texts(sha256_of_weights(option.weights), "text", prompts, teacher.text_features)
 
-    def _selected(self, texts, image_of, split, examples) -> list[list[str]]:
+    def _selected(self, texts, image_of, split) -> list[list[str]]:
         selection = self.objective.token_selection
         words, word_rows = self._word_features(texts)
-        images = self._image_rows(self._option("clip-image"), split, examples)
+        images = self._image_rows(self._option("clip-image"), split)
         similarity = images @ word_rows.T  # [U, words], cosines: both sides have unit length
         column = {word: place for place, word in enumerate(words)}
         kept = []

@@ -8,15 +8,15 @@ tags) also carries where its box lies, as VL-BERT gives such words the embedding
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import NamedTuple
 
 import numpy as np
 import torch
-from PIL import Image
 
-from madbench.models.students.tokens import CLS, PAD, SEP, Tokenizer
+from madbench.models.students.image_inputs import ImageBatch, ImageInputs, PixelArray
+from madbench.models.students.tokens import PAD, Tokenizer
 from madbench.tasks.contract import Example, LazyImage, SoftTarget
 
 SEGMENTS = 4
@@ -73,9 +73,9 @@ def encode_sequence(parts: Sequence[Part], tokenizer: Tokenizer, max_tokens: int
     while 1 + sum(len(ids) + 1 for ids, _ in encoded) > max_tokens:
         longest = max(range(len(encoded)), key=lambda place: len(encoded[place][0]))
         encoded[longest] = encoded[longest][0][:-1], encoded[longest][1][:-1]
-    ids, segments, places = [CLS], [0], [0]
+    ids, segments, places = [tokenizer.cls], [0], [0]
     for (part_ids, part_places), part in zip(encoded, parts, strict=True):
-        ids += [*part_ids, SEP]
+        ids += [*part_ids, tokenizer.sep]
         segments += [part.segment] * (len(part_ids) + 1)
         places += [*part_places, 0]
     return ids, segments, places
@@ -98,7 +98,7 @@ class EncodedSplit:
     """Arrays of a split. S sequences over N examples, U distinct images.
 
     ids, segments, places: per sequence, int64 arrays of its own length. first: sequence range of example i is
-    `first[i]:first[i+1]`. image: [N] row of `pixels`; pixels: uint8 [U, size, size, 3] or None.
+    `first[i]:first[i+1]`. image: [N] row of `images`; images: what the student reads of the U images, or None.
     legs: [N] leg number. targets: [N] int64 (-1 withheld); soft: [N] dicts for vqa, else None.
     """
 
@@ -108,10 +108,11 @@ class EncodedSplit:
     first: np.ndarray
     legs: np.ndarray
     image: np.ndarray
-    pixels: np.ndarray | None
+    images: ImageInputs | None
     image_keys: list[str]
     targets: np.ndarray
     soft: list[dict[int, float]] | None
+    pad: int = PAD
 
     def __len__(self) -> int:
         return len(self.first) - 1
@@ -126,9 +127,9 @@ class EncodedSplit:
 class Batch:
     """One batch. B examples with C sequences each (S = B*C), T tokens after padding.
 
-    ids, segments, places: int64 [S, T]. padding: bool [S, T], True where padded. pixels: float32 [B, size, size, 3] in 0..1,
-    or None. examples: int64 [B] rows of the split; sequences: int64 [S] its sequences. targets: int64 [B].
-    soft: float32 [B, answers] or None.
+    ids, segments, places: int64 [S, T]. padding: bool [S, T], True where padded. pixels, regions, boxes,
+    region_padding: as `ImageBatch`, None where the student does not read them. examples: int64 [B] rows of the split;
+    sequences: int64 [S] its sequences. targets: int64 [B]. soft: float32 [B, answers] or None.
     """
 
     ids: torch.Tensor
@@ -141,6 +142,9 @@ class Batch:
     targets: torch.Tensor
     soft: torch.Tensor | None
     legs: np.ndarray
+    regions: torch.Tensor | None = None
+    boxes: torch.Tensor | None = None
+    region_padding: torch.Tensor | None = None
 
     @property
     def choices(self) -> int:
@@ -156,21 +160,24 @@ def encode_split(
     image_size: int,
     legs: Sequence[str],
     grid: int = 0,
+    read_images: Callable[[list[LazyImage]], ImageInputs] | None = None,
 ) -> EncodedSplit:
-    """Encode all examples; images are opened once each. Raises DataMissing or DataMalformed for an image.
+    """Encode all examples. Raises DataMissing or DataMalformed for an image.
 
     grid: patches per side, to place object words by their boxes; 0 places none.
+    read_images: how the student reads pictures; None: as one array of `image_size`.
     """
     ids, segments, places, first, image, targets, soft = [], [], [], [0], [], [], []
+    read_images = read_images or (lambda lazy: PixelArray(lazy, image_size))
     keys: dict[str, int] = {}
     patch_of: dict[str, tuple[int, ...]] = {}
-    pixels = []
+    pictures: list[LazyImage] = []
     memory: dict[tuple, tuple] = {}
     for example in examples:
         if "image" in inputs:
             if example.image.key not in keys:
-                keys[example.image.key] = len(pixels)
-                pixels.append(pixels_of(example.image.open(), image_size))
+                keys[example.image.key] = len(pictures)
+                pictures.append(example.image)
                 patch_of[example.image.key] = patches_of(example.image, grid) if grid else ()
             image.append(keys[example.image.key])
         known = patch_of[example.image.key] if "image" in inputs else ()
@@ -192,18 +199,12 @@ def encode_split(
         first=np.array(first, np.int64),
         legs=np.array([legs.index(example.leg) for example in examples], np.int64),
         image=np.array(image, np.int64),
-        pixels=np.stack(pixels) if pixels else None,
+        images=read_images(pictures) if pictures else None,
         image_keys=list(keys),
         targets=np.array(targets, np.int64),
         soft=soft if any_soft else None,
+        pad=tokenizer.pad,
     )
-
-
-def pixels_of(image: Image.Image, size: int) -> np.ndarray:
-    """uint8 [size, size, 3]; resized (bicubic, aspect ratio not kept) only when it is not that size already."""
-    if image.size != (size, size):
-        image = image.resize((size, size), Image.Resampling.BICUBIC)
-    return np.asarray(image, dtype=np.uint8)
 
 
 def soft_matrix(scores: Sequence[Mapping[int, float]], n_answers: int) -> np.ndarray:
@@ -222,30 +223,34 @@ def make_batch(split: EncodedSplit, rows: np.ndarray, n_answers: int, device: st
     """
     sequences = np.concatenate([np.arange(split.first[row], split.first[row + 1]) for row in rows])
     longest = max(len(split.ids[s]) for s in sequences)
-    ids = np.full((len(sequences), longest), PAD, np.int64)
+    ids = np.full((len(sequences), longest), split.pad, np.int64)
+    padding = np.ones((len(sequences), longest), bool)
     segments = np.zeros((len(sequences), longest), np.int64)
     places = np.zeros((len(sequences), longest), np.int64)
     for row, sequence in enumerate(sequences):
         length = len(split.ids[sequence])
         ids[row, :length] = split.ids[sequence]
+        padding[row, :length] = False
         segments[row, :length] = split.segments[sequence]
         places[row, :length] = split.places[sequence]
     soft = None
     if split.soft is not None and n_answers:
         soft = soft_matrix([split.soft[row] for row in rows], n_answers)
-    pixels = None
-    if split.pixels is not None:
-        pixels = torch.from_numpy(split.pixels[split.image[rows]]).to(device).float() / 255
-    token_ids = torch.from_numpy(ids).to(device)
+    seen: ImageBatch = {}
+    if split.images is not None:
+        seen = split.images.batch(split.image[rows], device)
     return Batch(
-        ids=token_ids,
+        ids=torch.from_numpy(ids).to(device),
         segments=torch.from_numpy(segments).to(device),
         places=torch.from_numpy(places).to(device),
-        padding=token_ids == PAD,
-        pixels=pixels,
+        padding=torch.from_numpy(padding).to(device),
+        pixels=seen.get("pixels"),
         examples=np.asarray(rows),
         sequences=sequences,
         targets=torch.from_numpy(split.targets[rows]).to(device),
         soft=None if soft is None else torch.from_numpy(soft).to(device),
         legs=split.legs[rows],
+        regions=seen.get("regions"),
+        boxes=seen.get("boxes"),
+        region_padding=seen.get("region_padding"),
     )

@@ -1,12 +1,15 @@
-"""Text to token ids: two tokenizers behind one interface.
+"""Text to token ids: three tokenizers behind one interface.
 
-Ids 0..4 are the same in both: padding, unknown, [CLS], [SEP], [MASK].
+Ids 0..4 are the same in the first two: padding, unknown, [CLS], [SEP], [MASK]. The third is whatever a pretrained
+student was trained with; `cls`, `sep` and `pad` say its own.
 """
 
 from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Sequence
+
+from madbench.errors import DataMalformed, DataMissing
 
 PAD, UNKNOWN, CLS, SEP, MASK = range(5)
 SPECIAL = ("[PAD]", "[UNK]", "[CLS]", "[SEP]", "[MASK]")
@@ -22,6 +25,7 @@ class WordTokenizer:
     """A fixed list of whole words (the mini vocabulary)."""
 
     kind = "words"
+    cls, sep, pad = CLS, SEP, PAD
 
     def __init__(self, words: Sequence[str]):
         self.words = tuple(words)
@@ -45,6 +49,7 @@ class ReducedBpe:
     """
 
     kind = "clip-bpe"
+    cls, sep, pad = CLS, SEP, PAD
 
     def __init__(self, kept: Sequence[int]):
         self.kept = tuple(kept)
@@ -70,12 +75,61 @@ class ReducedBpe:
         return {"kind": self.kind, "items": list(self.kept)}
 
 
-Tokenizer = WordTokenizer | ReducedBpe
+class PretrainedTokenizer:
+    """The tokenizer of a pretrained student. content: its tokenizer.json as text, so that a checkpoint holds it."""
+
+    kind = "pretrained"
+
+    def __init__(self, content: str):
+        from tokenizers import Tokenizer as Fast
+
+        self.content = content
+        self._fast = Fast.from_str(content)
+        self._fast.no_padding()
+        self._fast.no_truncation()
+        self._memory: dict[str, list[int]] = {}
+        self.cls, self.sep = self._special("[CLS]", "<s>"), self._special("[SEP]", "</s>")
+        self.pad = self._special("[PAD]", "<pad>")
+
+    @classmethod
+    def of(cls, place: str) -> PretrainedTokenizer:
+        """From a local folder or a hub id. Raises DataMissing when there is none."""
+        from transformers import AutoTokenizer
+
+        try:
+            return cls(AutoTokenizer.from_pretrained(place).backend_tokenizer.to_str())
+        except (OSError, ValueError, AttributeError) as problem:
+            raise DataMissing(
+                f"no tokenizer at '{place}': {str(problem).splitlines()[0]}",
+                fix="name a folder or hub id that holds tokenizer.json or vocab.txt",
+            ) from None
+
+    @property
+    def size(self) -> int:
+        return self._fast.get_vocab_size()
+
+    def encode(self, text: str) -> list[int]:
+        if text not in self._memory:
+            self._memory[text] = self._fast.encode(text, add_special_tokens=False).ids
+        return self._memory[text]
+
+    def state(self) -> dict:
+        return {"kind": self.kind, "items": self.content}
+
+    def _special(self, *names: str) -> int:
+        found = [place for name in names if (place := self._fast.token_to_id(name)) is not None]
+        if not found:
+            raise DataMalformed(f"the tokenizer has none of {', '.join(names)}", fix="use that of a BERT-like student")
+        return found[0]
+
+
+Tokenizer = WordTokenizer | ReducedBpe | PretrainedTokenizer
 
 
 def tokenizer_from(state: dict) -> Tokenizer:
     """The inverse of `state()`."""
-    return {WordTokenizer.kind: WordTokenizer, ReducedBpe.kind: ReducedBpe}[state["kind"]](state["items"])
+    kinds = {one.kind: one for one in (WordTokenizer, ReducedBpe, PretrainedTokenizer)}
+    return kinds[state["kind"]](state["items"])
 
 
 _BPE = None

@@ -40,7 +40,7 @@ CHOICES = ("casey is sad", "a dog", "red", "casey is a red dog ?")
 def test_one_sequence_per_candidate_and_each_image_once():
     split = encode([example(1, "why ?", CHOICES), example(2, "why ?", CHOICES)])
     assert len(split.ids) == 8
-    assert split.pixels.shape == (1, 32, 32, 3)
+    assert split.images.pixels.shape == (1, 32, 32, 3)
 
 
 def test_padding_changes_nothing(student):
