@@ -5,8 +5,10 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cached_property
+from typing import Any
 
 from madbench.files import sha256_of
+from madbench.harness.audit import exposure
 from madbench.harness.data import Digest
 from madbench.models.spec import ModelSpec
 from madbench.protocols.schema import Protocol
@@ -38,6 +40,8 @@ class Cell:
     def train_id(self) -> str:
         """Hex sha256 of everything that decides the trained model."""
         task = TASKS.load(self.task)
+        # Only where it is closed: a vocabulary of the training rows follows from them.
+        closed = {"vocabulary": self.digest["vocabulary"]["sha256"]} if "vocabulary" in self.digest else {}
         return sha256_of(
             {
                 "spec": self.spec.hash,
@@ -51,8 +55,14 @@ class Cell:
                 "eval_points": self.protocol.eval_points,
                 "seed": self.seed,
                 "weights": dict(self.weights),
+                **closed,
             }
         )
+
+    @cached_property
+    def exposure(self) -> list[dict[str, Any]]:
+        """What the data that the initial weights saw gives away of each condition (`harness.audit.exposure`)."""
+        return exposure(self.task, self.source.kind, self.spec.seen, self.digest["conditions"])
 
     @cached_property
     def run_id(self) -> str:

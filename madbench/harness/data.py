@@ -18,12 +18,13 @@ from typing import Any
 import madbench
 from madbench.errors import DataMissing, NotComparable
 from madbench.files import read_json, sha256_of, sha256_of_file, write_json
+from madbench.harness.audit import audit, sentences
 from madbench.harness.conditions import ConditionRows, build_conditions, content_of
 from madbench.home import home
 from madbench.protocols import schema
 from madbench.protocols.schema import Protocol
 from madbench.registry import TASKS
-from madbench.tasks.contract import Row, Task
+from madbench.tasks.contract import AnswerSpace, ClosedVocabulary, Row, Task
 from madbench.tasks.sources import (
     DataChoice,
     Source,
@@ -37,6 +38,7 @@ from madbench.tasks.sources import (
 from madbench.tasks.subsets import Subset, carve, draw_subset
 
 Digest = dict[str, Any]
+DIGEST_FORM = 2  # raised when a digest says more: one that was remembered before is then made again
 
 
 @dataclass(frozen=True)
@@ -97,6 +99,7 @@ class _Memory:
         self._source: tuple[str, Path, str] | None = None
         self._rows: dict[str, Sequence[Row]] = {}
         self._conditions: dict[str, tuple[ConditionRows, ...]] = {}
+        self._vocabulary: dict[str, ClosedVocabulary] = {}
 
     def use(self, source: Source) -> None:
         splits = [split for split in source.layout.files if has_split(source.layout, split)]
@@ -109,6 +112,14 @@ class _Memory:
         if split not in self._rows:
             self._rows[split] = task.read(source.layout, split)
         return self._rows[split]
+
+    def vocabulary(self, task: Task, source: Source) -> ClosedVocabulary:
+        # An answer file may be attached or changed while the annotations stay.
+        key = sha256_of({name: remembered_sha256(path) for name, path in sorted(source.layout.extras.items())})
+        if key not in self._vocabulary:
+            read = lambda split: self.read(task, source, split)  # noqa: E731
+            self._vocabulary[key] = task.closed_vocabulary(source.layout, read)
+        return self._vocabulary[key]
 
     def conditions(self, task: Task, source: Source, protocol: Protocol, limit: int | None):
         declared = protocol.conditions[task.name]
@@ -179,6 +190,7 @@ def digest(source: Source, protocol: Protocol, draw: int, limit: int | None) -> 
     extras = {name: remembered_sha256(path) for name, path in sorted(source.layout.extras.items())}
     key = sha256_of(
         [
+            DIGEST_FORM,
             madbench.__version__,
             tasks_code(),
             source.kind,
@@ -207,6 +219,8 @@ def splits_used(source: Source, protocol: Protocol) -> list[str]:
     named.add(protocol.training_split(source.task))
     if select is not None and select.split is not None:
         named.add(select.split)
+    if protocol.vocabulary != "subset":
+        named |= {"train", "val"}  # what the closed list is built from
     return sorted(split for split in named if has_split(source.layout, split))
 
 
@@ -235,7 +249,8 @@ def _digest(source: Source, protocol: Protocol, content: str, data: CellData) ->
     counts = {}
     for split in splits_used(source, protocol):
         counts[split] = len(_MEMORY.read(data.task, source, split))
-    return {
+    pairs = audit(data.task.name, data.subset.train, data.subset.select or (), data.conditions)
+    found = {
         "fingerprint": content,
         "train_fingerprint": fingerprint(source.layout, fitted_on),
         "official_problems": unofficial(data.task, source.kind, counts),
@@ -243,31 +258,43 @@ def _digest(source: Source, protocol: Protocol, content: str, data: CellData) ->
         "select": None if manifest["select"] is None else _without_ids(manifest["select"]),
         "pool": manifest["pool"],
         "conditions": conditions,
-        "overlap": _overlap(data),
+        "overlap": sentences(pairs),
+        "audit": pairs,
+    }
+    if protocol.vocabulary != "subset":
+        found["vocabulary"] = _vocabulary(source, closed_vocabulary(source))
+    return found
+
+
+def closed_vocabulary(source: Source) -> ClosedVocabulary:
+    """The answer list of `vocabulary: closed-3129`. Raises ConfigError for a task whose labels are fixed, DataError."""
+    task = TASKS.load(source.task)
+    _MEMORY.use(source)
+    return _MEMORY.vocabulary(task, source)
+
+
+def answer_space(source: Source, protocol: Protocol, fitted_on: Sequence[Row], fraction: float) -> AnswerSpace:
+    """The answers a model of this protocol may give. fitted_on: its training rows. fraction: of the training split."""
+    task = TASKS.load(source.task)
+    if protocol.vocabulary == "subset":
+        return task.answer_space(fitted_on, fraction)
+    return task.answer_space(fitted_on, fraction, closed=lambda: closed_vocabulary(source).labels)
+
+
+def _vocabulary(source: Source, closed: ClosedVocabulary) -> dict[str, Any]:
+    """What plans, identities and records hold of a closed vocabulary."""
+    note = closed.note if source.kind == "real" else None
+    return {
+        "sha256": sha256_of(list(closed.labels)),
+        "n": len(closed.labels),
+        "rows": dict(closed.rows),
+        "origin": closed.origin,
+        "note": note,
     }
 
 
 def _without_ids(described: dict) -> dict:
     return {key: value for key, value in described.items() if key != "ids"}
-
-
-def _overlap(data: CellData) -> dict[str, list[str]]:
-    """What train and select share with each other and with the conditions: sentences, by `ids` and by `images`."""
-    parts = {"train": data.subset.train, "select": data.subset.select or ()}
-    others = {f"condition '{one.name}'": one.rows for one in data.conditions if one.kind == "split"}
-    found: dict[str, list[str]] = {"ids": [], "images": []}
-    for name, rows in parts.items():
-        against = {**others, **({"select": parts["select"]} if name == "train" else {})}
-        ids, images = {row.example_id for row in rows}, {row.image_id for row in rows}
-        for other, other_rows in against.items():
-            shared = len(ids & {row.example_id for row in other_rows})
-            if shared:
-                found["ids"].append(f"{name} and {other} share {shared} examples")
-            shared = len(images & {row.image_id for row in other_rows})
-            # Train and select of one split may share an image when single rows are the unit: nothing reported leaks.
-            if shared and other != "select":
-                found["images"].append(f"{name} and {other} share {shared} images")
-    return found
 
 
 def _refuse_overlap(found: Digest, protocol: Protocol, task: str) -> None:

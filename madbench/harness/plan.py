@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from madbench.errors import ConfigError, DataMissing, MadbenchError, UsageError, did_you_mean
+from madbench.harness.audit import refuse_exposed
 from madbench.harness.cell import Cell
 from madbench.harness.data import choose_sources, digest
 from madbench.harness.reuse import can_serve
@@ -148,6 +149,7 @@ class _Cells:
                         limit=self.request.limit,
                         notes=tuple(f"set {one}" for one in self.request.overrides),
                     )
+                    refuse_exposed(file.name, cell.exposure)
                     self.cells.append(PlannedCell(cell, self._state(cell)))
         except MadbenchError as error:
             self.refusals.append(Refusal(file.name, protocol.id, task, error))

@@ -7,15 +7,16 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any
 
-from madbench.files import sha256_of
+from madbench.files import sha256_of, sha256_of_lines
 from madbench.harness.cell import Cell
-from madbench.harness.data import CellData
+from madbench.harness.data import CellData, Digest
 from madbench.harness.provenance import environment, peak_memory
 from madbench.harness.selection import selection_entries
 from madbench.models.adapter import Account
 from madbench.tasks.contract import AnswerSpace, Task
 
 SCHEMA_VERSION = 1
+NOT_WITNESSED = "training not witnessed"
 
 
 @dataclass(frozen=True)
@@ -71,7 +72,8 @@ def build_record(
         "selection_rule": protocol.selection,
         "data": _data(cell, data, space),
         "labels": _labels(cell, fitted),
-        "conditions": _conditions(cell, data, fitted.history, steps[protocol.selection]),
+        "conditions": _conditions(cell, data, space, fitted.history, steps[protocol.selection]),
+        "exposure": cell.exposure,
         "selection": selection_entries(fitted.history, steps, task.primary, first_id),
         "environment": environment(device),
         "timing": {
@@ -94,6 +96,48 @@ def build_record(
     if fitted.earlier is not None:
         record["trained_by"] = fitted.earlier["run_id"]
     return record
+
+
+def build_external_record(
+    cell: Cell,
+    data: CellData,
+    fitted: Fitted,
+    steps: Mapping[str, int],
+    started: datetime,
+    predictions: Mapping[str, str],
+) -> dict[str, Any]:
+    """The record of predictions that were made elsewhere: what was not witnessed is None, never 0.
+
+    predictions: condition -> sha256 of the file they came in. The labels are those that the protocol grants.
+    """
+    record = build_record(cell, data, AnswerSpace(()), fitted, steps, "cpu", started)
+    record["division"] = "external"
+    record["witnessed"] = False
+    record["predictions"] = dict(predictions)
+    record["model"]["weights"] = {}
+    record["model"]["notes"] = [NOT_WITNESSED, *cell.notes]
+    record["data"]["answer_space"] = None
+    for condition in record["conditions"]:
+        condition.pop("ceiling", None)  # of an answer space that nobody here knows
+    record["labels"].update(tune=None, teacher=None, unlabelled=None, witnessed=False)
+    record["usage"].update(updates=None, examples_seen=None, sequences_seen=None)
+    record["timing"] = dict.fromkeys(record["timing"])
+    record["memory"] = dict.fromkeys(record["memory"])
+    # Of what trained it nothing is known; madbench and git say who scored it.
+    scored_by = {name: record["environment"][name] for name in ("madbench", "git", "python")}
+    record["environment"] = {**dict.fromkeys(record["environment"]), **scored_by}
+    return record
+
+
+def cell_manifest(cell: Cell, data: CellData) -> dict[str, Any]:
+    """The subset manifest, with the ids of `rows` conditions and what each condition is."""
+    rows = {
+        one.name: [row.example_id for row in one.rows]
+        for one in data.conditions
+        if one.kind == "rows" and one.role == "shifted" and one.available
+    }
+    contents = {one["name"]: one["content"] for one in cell.digest["conditions"]}
+    return {**data.subset.manifest, "rows": rows, "contents": contents}
 
 
 def metric_versions(cell: Cell, task: Task) -> dict[str, str]:
@@ -134,9 +178,28 @@ def _data(cell: Cell, data: CellData, space: AnswerSpace) -> dict[str, Any]:
         "n_select": 0 if select is None else select["n"],
         "n_pool": digest["pool"]["n"],
         "train_fraction": used / digest["pool"]["n"],
-        "answer_space": {"n": space.n_choices, "sha256": sha256_of(list(space.labels)), "ceiling": space.ceiling},
+        "answer_space": _answer_space(digest, data, space),
         "image_overlap": cell.protocol.image_overlap,
+        "audit": digest["audit"],
     }
+
+
+def _answer_space(digest: Digest, data: CellData, space: AnswerSpace) -> dict[str, Any]:
+    """sha256: of the labels in order. fingerprint: of the sorted labels, the form the literature's list is known by.
+
+    ceiling: on the first unshifted condition. closed: where a closed vocabulary comes from, and from how many rows.
+    """
+    first = next((one for one in data.conditions if one.role == "id" and one.available), None)
+    described = {
+        "n": space.n_choices,
+        "sha256": sha256_of(list(space.labels)),
+        "ceiling": None if first is None else data.task.ceiling(first.rows, space),
+    }
+    if space.open:
+        described["fingerprint"] = sha256_of_lines(sorted(space.labels))
+    if "vocabulary" in digest:
+        described["closed"] = {name: digest["vocabulary"][name] for name in ("rows", "origin", "note")}
+    return described
 
 
 def _in_pool(cell: Cell) -> bool:
@@ -145,29 +208,36 @@ def _in_pool(cell: Cell) -> bool:
 
 
 def _labels(cell: Cell, fitted: Fitted) -> dict[str, int]:
-    select = cell.digest["select"]
+    select, closed = cell.digest["select"], cell.digest.get("vocabulary")
     return {
         "train": cell.digest["train"]["n"] if fitted.labelled else 0,
         "select": select["n"] if select is not None and fitted.labelled else 0,
         "tune": 0,
         "teacher": fitted.account.teacher_labels,
         "unlabelled": fitted.account.unlabelled,
+        # What a closed answer list was counted on; without one, no label outside train and select tells of answers.
+        **({"vocabulary": sum(closed["rows"].values())} if closed is not None else {}),
     }
 
 
-def _conditions(cell: Cell, data: CellData, history: Sequence[Mapping[str, Any]], step: int) -> list[dict[str, Any]]:
+def _conditions(
+    cell: Cell, data: CellData, space: AnswerSpace, history: Sequence[Mapping[str, Any]], step: int
+) -> list[dict[str, Any]]:
     at = next(point["conditions"] for point in history if point["step"] == step)
     versions = metric_versions(cell, data.task)
     described = []
     for condition in data.conditions:
         metrics = at.get(condition.name, {}) if condition.available else {}
-        described.append(
-            {
-                **condition.described(),
-                "metrics": metrics,
-                "metric_versions": {name: versions.get(name.partition(":")[0], "1") for name in metrics},
-            }
-        )
+        one = {
+            **condition.described(),
+            "metrics": metrics,
+            "metric_versions": {name: versions.get(name.partition(":")[0], "1") for name in metrics},
+        }
+        # A ceiling of another metric than the one that is shown would mislead.
+        ceiling = data.task.ceiling(condition.rows, space) if data.task.primary in metrics else None
+        if ceiling is not None:
+            one["ceiling"] = ceiling
+        described.append(one)
     return described
 
 

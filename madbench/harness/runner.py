@@ -10,7 +10,7 @@ from datetime import UTC, datetime
 from typing import Any
 
 from madbench.harness.cell import Cell
-from madbench.harness.data import CellData, load_data
+from madbench.harness.data import CellData, answer_space, load_data
 from madbench.harness.device import one_thread, resolve_device
 from madbench.harness.evaluation import Evaluation
 from madbench.harness.provenance import reset_peak_memory
@@ -51,7 +51,7 @@ def run_cell(cell: Cell, store: Store, settings: Settings, progress: Progress = 
         device = resolve_device(settings.device)
         reset_peak_memory(device)
         data = load_data(cell.source, cell.protocol, cell.draw, cell.limit)
-        job = _Job(cell, folder, data, device, progress)
+        job = Job(cell, folder, data, device, progress)
         folder.write_manifest(job.manifest())
         earlier = [] if settings.overwrite else store.trained(cell)
         fitted = reuse(cell, data, folder, earlier, job.adapter, job.evaluation) if earlier else None
@@ -67,7 +67,7 @@ def run_cell(cell: Cell, store: Store, settings: Settings, progress: Progress = 
 
 
 @dataclass
-class _Job:
+class Job:
     """One cell while it runs."""
 
     cell: Cell
@@ -86,7 +86,7 @@ class _Job:
         if not cell.uses_select and subset.select is not None:
             self.fit_rows, self.select_rows = (*subset.train, *subset.select), None
         self.fraction = cell.protocol.subset.fraction or len(self.fit_rows) / len(self.data.pool)
-        self.space = self.data.task.answer_space(self.fit_rows, self.fraction)
+        self.space = answer_space(cell.source, cell.protocol, self.fit_rows, self.fraction)
         self.evaluation = self._evaluation()
         self.checkpoints = self.folder.checkpoints
 
@@ -131,8 +131,8 @@ class _Job:
             self._restart()
         self._began = time.monotonic()
         self.running = self.adapter(with_fit=True)
-        select = None if self.select_rows is None else self._view("select", self.select_rows, labelled=True)
-        train = self._view("train", self.fit_rows, labelled=True)
+        select = None if self.select_rows is None else self.view("select", self.select_rows, labelled=True)
+        train = self.view("train", self.fit_rows, labelled=True)
         self.running.fit(train, select)
         account = self.running.account()
         fit_s = self._fit_seconds()
@@ -178,7 +178,7 @@ class _Job:
 
     def _unlabelled(self) -> Split:
         # qa2r shows the gold answer to q2a, which would be a label.
-        return self._view("unlabelled", self.data.rest(), labelled=False, leg=self.data.task.legs[0])
+        return self.view("unlabelled", self.data.rest(), labelled=False, leg=self.data.task.legs[0])
 
     # ----- parts
 
@@ -186,7 +186,8 @@ class _Job:
         self.folder.write_history([])
         self.folder.keep_predictions(set())
 
-    def _view(self, name: str, rows, *, labelled: bool, leg: str | None = None) -> Split:
+    def view(self, name: str, rows, *, labelled: bool, leg: str | None = None) -> Split:
+        """Rows as this cell's model sees them, under ids of the condition `name`."""
         rendering = self.cell.protocol.text_rendering
         return self.data.task.view(
             rows, condition=name, space=self.space, rendering=rendering, labelled=labelled, leg=leg

@@ -19,6 +19,8 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from madbench.errors import ConfigError
+
 if TYPE_CHECKING:
     from PIL.Image import Image
 
@@ -156,6 +158,20 @@ class AnswerSpace:
     @property
     def n_choices(self) -> int:
         return len(self.labels)
+
+
+@dataclass(frozen=True)
+class ClosedVocabulary:
+    """Answers that are given instead of learned from the training rows in use.
+
+    rows: split -> annotated rows the list was built from; they are booked in the label ledger. origin: `file` or
+    `annotations`. note: why it is not the list it is called after, or None.
+    """
+
+    labels: tuple[str, ...]
+    rows: Mapping[str, int]
+    origin: str
+    note: str | None = None
 
 
 @dataclass(frozen=True)
@@ -304,8 +320,13 @@ class Task(ABC):
         """All rows of a split in file order, checked. Raises DataMalformed with file:line and the field."""
 
     @abstractmethod
-    def answer_space(self, train: Sequence[Row], fraction: float) -> AnswerSpace:
-        """The label space, from training rows only. fraction: of the training split in use, 0..1."""
+    def answer_space(
+        self, train: Sequence[Row], fraction: float, closed: Callable[[], tuple[str, ...]] | None = None
+    ) -> AnswerSpace:
+        """The label space, from training rows only. fraction: of the training split in use, 0..1.
+
+        closed: gives the labels of an open task's closed vocabulary, which then stand for those of the rows.
+        """
 
     @abstractmethod
     def examples(
@@ -322,6 +343,19 @@ class Task(ABC):
         self, rows: Sequence[Row], predictions: Mapping[str, LegPredictions], versions: Mapping[str, str]
     ) -> Scores:
         """Official metrics. Raises DataMalformed when predictions do not fit the rows one to one."""
+
+    # ----- open answer spaces only
+
+    def closed_vocabulary(self, layout: Layout, read: Callable[[str], Sequence[Row]]) -> ClosedVocabulary:
+        """The literature's answer list. read: split -> rows. Raises ConfigError for a task whose labels are fixed."""
+        raise ConfigError(
+            f"{self.name} has fixed labels, so no vocabulary can be closed",
+            fix="leave `vocabulary` out, or keep it to vqa",
+        )
+
+    def ceiling(self, rows: Sequence[Row], space: AnswerSpace) -> float | None:
+        """The primary metric of an oracle that must answer with a label; None where every answer is a label."""
+        return None
 
     # ----- shared by all tasks
 

@@ -11,10 +11,11 @@ from madbench.protocols import PROTOCOLS, load_protocol
 from madbench.protocols.loading import json_schema_text
 
 LOWSHOT = ("lowshot-1pct", "lowshot-5pct", "lowshot-10pct")
-NAMES = ("domainshift", "full", *LOWSHOT)
+CLOSED = ("full-closed-vocabulary", "lowshot-1pct-closed-vocabulary")
+NAMES = ("domainshift", "domainshift-adversarial", "full", *CLOSED, *LOWSHOT)
 
 
-def test_five_protocols_are_listed_and_the_base_is_not():
+def test_the_protocols_are_listed_and_the_base_is_not():
     assert {entry.name for entry in PROTOCOLS.entries()} == set(NAMES)
 
 
@@ -56,10 +57,11 @@ def test_low_shot_protocols_differ_in_fraction_and_selection_only():
     assert all(load_protocol(name).draws == [0, 1, 2, 3, 4] for name in LOWSHOT)
 
 
-def test_domainshift_trains_exactly_as_full_does():
-    full, shifted = load_protocol("full"), load_protocol("domainshift")
+@pytest.mark.parametrize("name", ["domainshift", "domainshift-adversarial"])
+def test_domainshift_trains_exactly_as_full_does(name):
+    full, shifted = load_protocol("full"), load_protocol(name)
+    assert set(shifted.tasks) <= set(full.tasks)
     for field in (
-        "tasks",
         "subset",
         "select",
         "selection",
@@ -86,6 +88,23 @@ def test_shifted_columns_stand_beside_the_split_they_shift(name):
         "snli_ve": [("test", "split", None), ("ve-hard", "rows", "test")],
         "vqa": [("val", "split", None), ("changed-prior", "rows", "val")],
     }
+
+
+def test_the_adversarial_columns_stand_beside_val():
+    conditions = load_protocol("domainshift-adversarial").conditions["vcr"]
+    modes = [("adv-top1", "val"), *((f"keep-top{kept}", "val") for kept in (1, 3, 5))]
+    assert [(one.name, one.of) for one in conditions] == [("val", None), *modes]
+
+
+@pytest.mark.parametrize("name", CLOSED)
+def test_a_closed_vocabulary_is_all_that_differs(name):
+    closed, plain = load_protocol(name), load_protocol(name.removesuffix("-closed-vocabulary"))
+    assert closed.vocabulary == "closed-3129" and closed.tasks == ["vqa"]
+    content, other = closed.scoring_content(), plain.scoring_content()
+    for one in (content, other):
+        for field in ("select", "budget", "conditions"):
+            one[field] = one[field]["vqa"]
+    assert {key for key in content | other if content.get(key) != other.get(key)} == {"name", "tasks", "vocabulary"}
 
 
 def test_every_shift_of_a_protocol_exists_and_is_of_the_kind_it_says():

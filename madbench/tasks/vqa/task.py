@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import ClassVar
 
 from madbench.errors import DataMalformed
 from madbench.tasks.contract import (
     AnswerSpace,
+    ClosedVocabulary,
     Example,
     Layout,
     LegPredictions,
@@ -19,7 +20,7 @@ from madbench.tasks.contract import (
     opaque_id,
 )
 from madbench.tasks.images import SharedImages
-from madbench.tasks.vqa import reader, shifts, vocabulary
+from madbench.tasks.vqa import answers_3129, reader, shifts, vocabulary
 from madbench.tasks.vqa.rows import VqaRow
 from madbench.tasks.vqa.score import DEFAULT_VERSION, score_answers
 
@@ -42,6 +43,7 @@ class Vqa(Task):
     }
     metric_versions: ClassVar[Mapping[str, str]] = {"vqa_accuracy": DEFAULT_VERSION, "vqa_accuracy_simple": "1"}
     unit_label = "image"
+    extra_files: ClassVar[Mapping[str, tuple[str, ...]]] = {answers_3129.FILE: answers_3129.PLACES}
 
     def locate(self, root: Path) -> Layout:
         return reader.locate(root)
@@ -49,9 +51,18 @@ class Vqa(Task):
     def read(self, layout: Layout, split: str) -> list[VqaRow]:
         return reader.read(layout, split)
 
-    def answer_space(self, train: Sequence[VqaRow], fraction: float) -> AnswerSpace:
-        """The vocabulary of these training rows. Its ceiling is `vocabulary.oracle_ceiling` on rows of choice."""
-        return AnswerSpace(vocabulary.vocabulary(train, fraction), open=True)
+    def answer_space(
+        self, train: Sequence[VqaRow], fraction: float, closed: Callable[[], tuple[str, ...]] | None = None
+    ) -> AnswerSpace:
+        """The vocabulary of these training rows, or the closed one. Its ceiling depends on the rows: see `ceiling`."""
+        labels = vocabulary.vocabulary(train, fraction) if closed is None else closed()
+        return AnswerSpace(labels, open=True)
+
+    def closed_vocabulary(self, layout: Layout, read: Callable[[str], Sequence[VqaRow]]) -> ClosedVocabulary:
+        return answers_3129.closed_vocabulary(layout, read, self.official_rows)
+
+    def ceiling(self, rows: Sequence[VqaRow], space: AnswerSpace) -> float:
+        return vocabulary.oracle(space.labels).ceiling(rows)
 
     def examples(
         self, rows: Sequence[VqaRow], *, leg: str, condition: str, space: AnswerSpace, rendering: str, labelled: bool
