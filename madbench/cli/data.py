@@ -7,6 +7,7 @@ from typing import Annotated
 
 import typer
 
+from madbench.cli.data_attack import attack_command
 from madbench.cli.data_shift import shift_command
 from madbench.cli.data_subset import subset_command
 
@@ -93,47 +94,42 @@ def _say(name: str, done: int, total: int) -> None:
 
 @data.command("register")
 def register_command(
-    task: TaskName,
-    root: Annotated[Path, typer.Option(help="The folder that holds the data set in its official layout.")],
+    task: Annotated[str | None, typer.Argument(help="vcr, snli_ve or vqa.")] = None,
+    root: Annotated[
+        Path | None, typer.Option(help="The folder that holds the data set in its official layout.")
+    ] = None,
+    file: Annotated[
+        list[str] | None, typer.Option(metavar="NAME=PATH", help="A file that a shift needs, wherever it lies.")
+    ] = None,
+    show: Annotated[bool, typer.Option("--list", help="Print what is registered.")] = False,
+    forget: Annotated[str | None, typer.Option(metavar="TASK", help="Undo it; no data is touched.")] = None,
 ) -> None:
     """Remember where a data set lies.
 
-    Every run uses it from then on.
+    Every run uses it from then on. With --file alone, only that file is remembered.
     """
-    from madbench.tasks.sources import register
+    from madbench.cli.data_register import register_from
 
-    layout = register(task, root.expanduser())
-    typer.echo(f"{task}: {root.resolve()}, splits {', '.join(layout.files)}")
-    typer.echo(f"check its content with: madbench data check {task} --root {root}")
+    register_from(task, root, file or [], show, forget)
 
 
 @data.command("check")
 def check_command(
     task: TaskName,
     root: Annotated[Path | None, typer.Option(help="The folder of the data set (default: as registered).")] = None,
+    images: Annotated[bool, typer.Option("--images", help="Open and decode every image (long).")] = False,
+    features: Annotated[bool, typer.Option("--features", help="Look at the region features too.")] = False,
     as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
 ) -> None:
     """Compare a data set with the official one.
 
-    Reads every file and counts rows and images; exit code 3 on any difference.
+    Reads every annotation file, counts, and looks whether images exist; exit code 3 on any problem.
     """
-    import json
+    from madbench.cli.data_check import check_and_print
 
-    from madbench.errors import DataMissing
-    from madbench.tasks.checking import check_source
-    from madbench.tasks.sources import registered
-
-    folder = root.expanduser() if root is not None else registered().get(task)
-    if folder is None:
-        raise DataMissing(f"no data registered for {task}", fix=f"madbench data check {task} --root DIR")
-    report = check_source(task, folder)
-    if as_json:
-        typer.echo(json.dumps(report.as_json(), indent=1))
-    else:
-        typer.echo(report.text())
-    if report.problems:
-        raise typer.Exit(DataMissing.exit_code)
+    check_and_print(task, root, images, features, as_json)
 
 
 data.command("shift")(shift_command)
+data.command("attack")(attack_command)
 data.command("subset")(subset_command)

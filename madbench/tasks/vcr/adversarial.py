@@ -7,7 +7,7 @@ results the published sets; with those of another model they are that model's.
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import replace
 from functools import partial
 from typing import Any
@@ -52,6 +52,27 @@ def hide(choice: Tokens, positions: Collection[int]) -> Tokens:
             hidden.append(tuple(_hidden(tag, position + place in positions) for place, tag in enumerate(token)))
             position += len(token)
     return tuple(hidden)
+
+
+def masked_variants(row: VcrRow, part: str) -> Iterator[tuple[int, VcrRow]]:
+    """(choice, the row with one position of that choice hidden) for each of them, in order; the other choices stay.
+
+    part: `answer` or `rationale`. Every variant has an id of its own.
+    """
+    choices = row.answer_choices if part == "answer" else row.rationale_choices
+    for place, choice in enumerate(choices):
+        for position in range(len(positions(choice))):
+            changed = (*choices[:place], hide(choice, {position}), *choices[place + 1 :])
+            name = f"{row.example_id}|{part}|{place}|{position}"
+            if part == "answer":
+                yield place, replace(row, example_id=name, answer_choices=changed)
+            else:
+                yield place, replace(row, example_id=name, rationale_choices=changed)
+
+
+def n_variants(row: VcrRow) -> int:
+    """How many variants a row has, both parts together."""
+    return sum(len(positions(choice)) for choice in (*row.answer_choices, *row.rationale_choices))
 
 
 def hide_in_record(

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from functools import partial
+from pathlib import Path
 
 from madbench.errors import DataMissing, UsageError
 from madbench.tasks.contract import (
@@ -19,7 +20,8 @@ from madbench.tasks.contract import (
     opaque_id,
 )
 from madbench.tasks.images import SharedImages
-from madbench.tasks.vcr.reader import SPLITS, VcrRow, locate, read_boxes, read_rows
+from madbench.tasks.vcr.adversarial import ADVERSARIAL_SHIFTS, SCORES
+from madbench.tasks.vcr.reader import ANNOTATION_FOLDERS, SPLITS, VcrRow, locate, read_boxes, read_rows
 from madbench.tasks.vcr.rendering import render
 from madbench.tasks.vcr.score import LABELS, LEGS, METRIC_VERSIONS, score
 from madbench.tasks.vcr.shifts import SHIFTS
@@ -38,6 +40,13 @@ class Vcr(Task):
     official_rows: Mapping[str, int] = {"train": 212_923, "val": 26_534, "test": 25_263}
     metric_versions: Mapping[str, str] = METRIC_VERSIONS
     unit_label = "img_id"
+    extra_files: Mapping[str, tuple[str, ...]] = {
+        SCORES: (
+            # The authors' name for it, beside any of the places of the annotations.
+            *(str(Path(folder) / "shortcut_scores.jsonl") for folder in ANNOTATION_FOLDERS),
+            "val_shortcut_scores.jsonl",
+        )
+    }
 
     def locate(self, root) -> Layout:
         return locate(root)
@@ -71,7 +80,7 @@ class Vcr(Task):
         return [_example(row, leg, condition, rendering, labelled, _image(images, row)) for row in rows]
 
     def shifts(self) -> Mapping[str, Shift]:
-        return SHIFTS
+        return {**SHIFTS, **ADVERSARIAL_SHIFTS}
 
     def score(
         self, rows: Sequence[VcrRow], predictions: Mapping[str, LegPredictions], versions: Mapping[str, str]
