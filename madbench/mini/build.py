@@ -5,13 +5,13 @@ from __future__ import annotations
 import os
 import shutil
 import tempfile
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from pathlib import Path
 
 from madbench.errors import UsageError, did_you_mean
 from madbench.files import sha256_of
 from madbench.home import home
-from madbench.mini import snli_ve_world, vcr_files, vqa_files
+from madbench.mini import regions, snli_ve_world, vcr_files, vqa_files
 
 # Raise it whenever any sentence, picture or file of mini changes.
 GENERATOR = "mini-5"
@@ -56,8 +56,20 @@ def ensure(task: str | None = None) -> Path:
     _known(task)
     root = folder() / task
     if not (root / COMPLETE).is_file():
-        _write_and_rename(task, root)
+        _write_and_rename(root, lambda temporary: write_world(task, temporary), _is_complete)
     return root
+
+
+def ensure_regions(task: str) -> Path:
+    """The folder of a task's region features in the world, written first if need be (some 20 s a task).
+
+    They are no part of the world as it is first written: only models that read regions need them.
+    """
+    out = ensure(task) / regions.FOLDER
+    if not regions.is_complete(out, WORLD_SEED):
+        write = lambda temporary: regions.write(task, temporary, WORLD_SEED, SIZES[task])  # noqa: E731
+        _write_and_rename(out, write, lambda folder: regions.is_complete(folder, WORLD_SEED))
+    return out
 
 
 def write_world(task: str, out: Path, seed_base: int = WORLD_SEED, sizes: Mapping[str, int] | None = None) -> Path:
@@ -72,20 +84,24 @@ def write_world(task: str, out: Path, seed_base: int = WORLD_SEED, sizes: Mappin
     return out
 
 
-def _write_and_rename(task: str, root: Path) -> None:
+def _is_complete(root: Path) -> bool:
+    return (root / COMPLETE).is_file()
+
+
+def _write_and_rename(root: Path, write: Callable[[Path], object], is_complete: Callable[[Path], bool]) -> None:
     root.parent.mkdir(parents=True, exist_ok=True)
-    temporary = Path(tempfile.mkdtemp(prefix=f".{task}.", dir=root.parent))
+    temporary = Path(tempfile.mkdtemp(prefix=f".{root.name}.", dir=root.parent))
     try:
         temporary.chmod(0o755)
-        write_world(task, temporary)
-        if root.is_dir() and not (root / COMPLETE).is_file():
-            # Only a folder that somebody else damaged lacks it: ours appear complete, by a rename.
+        write(temporary)
+        if root.is_dir() and not is_complete(root):
+            # Damaged by somebody, or of another version: ours appear complete, by a rename.
             shutil.rmtree(root, ignore_errors=True)
         try:
             os.replace(temporary, root)
         except OSError:
             # Another process was first; both wrote the same.
-            if not (root / COMPLETE).is_file():
+            if not is_complete(root):
                 raise
     finally:
         shutil.rmtree(temporary, ignore_errors=True)

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 import numpy as np
 
 # What a generator is for: two roles never share one, so pretraining images never coincide with evaluated ones.
-ROLES = {"pretraining": 1, "scenes": 2, "noise": 3, "test": 4}
+ROLES = {"pretraining": 1, "scenes": 2, "noise": 3, "test": 4, "regions": 5}
 
 
 def generator(role: str, *numbers: int) -> np.random.Generator:

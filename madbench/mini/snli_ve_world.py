@@ -187,9 +187,8 @@ def write(out: Path, seed: int, images: dict[str, int]) -> None:
     folder.mkdir(parents=True, exist_ok=True)
     for split, n in images.items():
         number = SPLITS.index(split)
-        draws = Draws(generator("scenes", seed, 2, number))
-        scenes = [sample(draws) for _ in range(n)]
-        names = [str(7_000_000_001 + 1_000_000 * number + image) for image in range(n)]
+        draws, scenes = draw_scenes(split, seed, n)
+        names = image_names(split, n)
         with open(out / f"snli_ve_{split}.jsonl", "w", encoding="utf-8", newline="\n") as stream:
             for scene, name in zip(scenes, names, strict=True):
                 told = [_sentence(caption.text) for caption in captions(scene, draws)]
@@ -197,6 +196,17 @@ def write(out: Path, seed: int, images: dict[str, int]) -> None:
                     row = _row(name, place, label, hypothesis(scene, label, draws), told, split, draws)
                     stream.write(json.dumps(row, separators=(",", ":")) + "\n")
         write_pictures(scenes, [folder / f"{name}.jpg" for name in names], seed, 2, number)
+
+
+def draw_scenes(split: str, seed: int, n: int) -> tuple[Draws, list[Scene]]:
+    """The pictures of a split, drawn before anything is said about them; and the generator, for what comes after."""
+    draws = Draws(generator("scenes", seed, 2, SPLITS.index(split)))
+    return draws, [sample(draws) for _ in range(n)]
+
+
+def image_names(split: str, n: int) -> list[str]:
+    """Flickr ids: file names without suffix."""
+    return [str(7_000_000_001 + 1_000_000 * SPLITS.index(split) + image) for image in range(n)]
 
 
 def _sentence(caption: str) -> str:

@@ -19,16 +19,12 @@ def write(out: Path, seed: int, images: dict[str, int]) -> None:
     """Write the splits named in `images` (split -> number of images) below `out`; test rows carry no labels."""
     for split, n in images.items():
         number = SPLITS.index(split)
-        draws = Draws(generator("scenes", seed, 1, number))
-        scenes = [sample_scene(draws, STYLE) for _ in range(n)]
-        stems = []
+        draws, scenes = draw_scenes(split, seed, n)
+        stems = image_names(split, n)
         with open(out / f"{split}.jsonl", "w", encoding="utf-8", newline="\n") as stream:
             asked = 0
-            for image, scene in enumerate(scenes):
-                movie = f"{5001 + 2000 * number + image // IMAGES_PER_MOVIE}_MINI"
-                seconds = 3 * (image % IMAGES_PER_MOVIE)
-                stem = f"lsmdc_{movie}/{movie}_00.{seconds // 60:02d}.{seconds % 60:02d}@0"
-                stems.append(stem)
+            for image, (scene, stem) in enumerate(zip(scenes, stems, strict=True)):
+                movie = _movie(split, image)
                 for place, question in enumerate(ask(scene, draws)):
                     row = _row(split, movie, stem, scene, question, image, place, asked, n, draws)
                     stream.write(json.dumps(row, separators=(",", ":")) + "\n")
@@ -39,6 +35,25 @@ def write(out: Path, seed: int, images: dict[str, int]) -> None:
         for scene, stem in zip(scenes, stems, strict=True):
             (folder / f"{stem}.json").write_text(json.dumps(_metadata(scene), separators=(",", ":")), encoding="utf-8")
         write_pictures(scenes, [folder / f"{stem}.jpg" for stem in stems], seed, 1, number)
+
+
+def draw_scenes(split: str, seed: int, n: int) -> tuple[Draws, list[Scene]]:
+    """The pictures of a split, drawn before anything is asked about them; and the generator, for what comes after."""
+    draws = Draws(generator("scenes", seed, 1, SPLITS.index(split)))
+    return draws, [sample_scene(draws, STYLE) for _ in range(n)]
+
+
+def image_names(split: str, n: int) -> list[str]:
+    """File names below `vcr1images`, without suffix."""
+    names = []
+    for image in range(n):
+        movie, seconds = _movie(split, image), 3 * (image % IMAGES_PER_MOVIE)
+        names.append(f"lsmdc_{movie}/{movie}_00.{seconds // 60:02d}.{seconds % 60:02d}@0")
+    return names
+
+
+def _movie(split: str, image: int) -> str:
+    return f"{5001 + 2000 * SPLITS.index(split) + image // IMAGES_PER_MOVIE}_MINI"
 
 
 def _row(

@@ -7,7 +7,7 @@ from pathlib import Path
 
 from madbench.mini.draws import Draws, generator
 from madbench.mini.pictures import write_pictures
-from madbench.mini.scenes import sample_scene
+from madbench.mini.scenes import Scene, sample_scene
 from madbench.mini.vqa_world import STYLE, annotators, answer_type, ask, question_type
 
 # split -> the official subset name; test2015 has no annotations, and test-dev is its first half
@@ -28,9 +28,8 @@ def write(out: Path, seed: int, images: dict[str, int]) -> None:
     """Write the splits named in `images` (split -> number of images) below `out`."""
     for split, n in images.items():
         subtype, number = SUBTYPES[split], SPLITS.index(split)
-        draws = Draws(generator("scenes", seed, 3, number))
-        scenes = [sample_scene(draws, STYLE) for _ in range(n)]
-        ids = [1 + 300_000 * number + image for image in range(n)]
+        draws, scenes = draw_scenes(split, seed, n)
+        ids = _image_ids(split, n)
         questions, annotations = [], []
         for scene, image_id in zip(scenes, ids, strict=True):
             for place, asked in enumerate(ask(scene, 5 + draws.chance(0.4), draws)):
@@ -56,7 +55,22 @@ def write(out: Path, seed: int, images: dict[str, int]) -> None:
             _dump(out / f"v2_mscoco_{subtype}_annotations.json", {**head, "annotations": annotations})
         folder = out / subtype
         folder.mkdir(parents=True, exist_ok=True)
-        write_pictures(scenes, [folder / f"COCO_{subtype}_{one:012d}.jpg" for one in ids], seed, 3, number)
+        write_pictures(scenes, [folder / f"{name}.jpg" for name in image_names(split, n)], seed, 3, number)
+
+
+def draw_scenes(split: str, seed: int, n: int) -> tuple[Draws, list[Scene]]:
+    """The pictures of a split, drawn before anything is asked about them; and the generator, for what comes after."""
+    draws = Draws(generator("scenes", seed, 3, SPLITS.index(split)))
+    return draws, [sample_scene(draws, STYLE) for _ in range(n)]
+
+
+def image_names(split: str, n: int) -> list[str]:
+    """File names without suffix."""
+    return [f"COCO_{SUBTYPES[split]}_{one:012d}" for one in _image_ids(split, n)]
+
+
+def _image_ids(split: str, n: int) -> list[int]:
+    return [1 + 300_000 * SPLITS.index(split) + image for image in range(n)]
 
 
 def _write_questions(out: Path, subtype: str, questions: list[dict]) -> None:
