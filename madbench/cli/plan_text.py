@@ -11,8 +11,8 @@ def plan_text(plan: Any) -> str:
     lines = list(plan.notices)
     if plan.cells:
         lines += ["", *_table(plan), ""]
-    for one in _data_lines(plan):
-        lines.append(one)
+    lines += _data_lines(plan)
+    lines += _audit_lines(plan)
     lines += [f"refused: {one.model} {one.protocol} {one.task}: {one.error}" for one in plan.refusals]
     states = Counter(planned.state for planned in plan.cells)
     counted = ", ".join(
@@ -44,6 +44,10 @@ def _table(plan: Any) -> list[str]:
                 planned.state,
             )
         )
+    return _aligned(rows)
+
+
+def _aligned(rows: list[tuple[str, ...]]) -> list[str]:
     widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
     return ["  ".join(text.ljust(width) for text, width in zip(row, widths, strict=True)).rstrip() for row in rows]
 
@@ -66,7 +70,42 @@ def _data_lines(plan: Any) -> list[str]:
         problems = cell.digest["official_problems"]
         if problems and cell.source.kind == "real":
             lines.append(f"{cell.task}: not the official data: {'; '.join(problems)}")
+        vocabulary = cell.digest.get("vocabulary")
+        if vocabulary is not None:
+            rows = " + ".join(f"{count:,} {split}" for split, count in vocabulary["rows"].items())
+            note = f"; {vocabulary['note']}" if vocabulary["note"] else ""
+            lines.append(
+                f"{cell.protocol.id} {cell.task}: closed vocabulary of {vocabulary['n']:,} answers from the "
+                f"{vocabulary['origin']}, counted on {rows} rows{note}"
+            )
         overlap = cell.digest["overlap"]["images"]
         if overlap:
             lines.append(f"{cell.protocol.id} {cell.task}: images shared by construction: {'; '.join(overlap)}")
     return list(dict.fromkeys(lines))
+
+
+def _audit_lines(plan: Any) -> list[str]:
+    """What is shared between train, select and conditions, and what the weights of each model saw of the latter."""
+    rows = {}
+    for planned in plan.cells:
+        cell = planned.cell
+        for pair in cell.digest["audit"]:
+            if pair["examples"] or pair["images"]:
+                texts = "-" if pair["image_texts"] is None else f"{pair['image_texts']:,}"
+                first = ", ".join(pair["first_examples"] or pair["first_images"])
+                between = " and ".join(pair["between"])
+                counts = (f"{pair['examples']:,}", f"{pair['images']:,}", texts)
+                rows[cell.protocol.id, cell.task, str(cell.draw), between, *counts, first] = None
+    lines = []
+    if rows:
+        head = ("protocol", "task", "draw", "between", "examples", "images", "image and text", "first")
+        lines += ["audit: shared between train, select and conditions:", *_aligned([head, *rows])]
+    elif plan.cells:
+        lines.append("audit: no example or image is shared between train, select and any condition")
+    exposures = [
+        f"exposure: {planned.cell.spec.name} on {planned.cell.task} {one['condition']}: its initial weights saw "
+        f"{one['seen']} ({one['level']}): {one['reason']}"
+        for planned in plan.cells
+        for one in planned.cell.exposure
+    ]
+    return lines + list(dict.fromkeys(exposures))

@@ -16,7 +16,7 @@ from madbench.errors import DataMissing, UsageError, did_you_mean
 from madbench.files import sha256_of
 from madbench.report import notes
 from madbench.report.numbers import Group
-from madbench.report.predictions import CONTROL, Predictions
+from madbench.report.predictions import CONTROL, Predictions, main_metric
 from madbench.report.records import Failure, Record, Runs
 from madbench.report.statistics import Estimate
 
@@ -60,16 +60,24 @@ class Column:
 
 @dataclass(frozen=True)
 class Cell:
-    """state: `done`, `missing` (not run), `failed`, `unavailable` (the source lacks the files of the condition)."""
+    """state: `done`, `missing` (not run), `failed`, `unavailable` (the source lacks the files of the condition).
+
+    exposed: whether the initial weights saw something of the condition, or of the one it is compared with.
+    """
 
     state: str
     estimate: Estimate | None = None
     difference: Estimate | None = None
+    exposed: bool = False
 
 
 @dataclass
 class Row:
-    """One model, or one variant of it. costs: task -> name -> mean over runs, None where the records do not say."""
+    """One model, or one variant of it. costs: task -> name -> mean over runs, None where the records do not say.
+
+    seen: its weights declare what they saw, and the records do not say what that exposes. white_box: a condition here
+    was made to mislead this very model.
+    """
 
     label: str
     model: str
@@ -78,19 +86,25 @@ class Row:
     division: str
     seen: bool
     baseline: bool = False
+    white_box: bool = False
     cells: dict[Column, Cell] = field(default_factory=dict)
     costs: dict[str, dict[str, float | None]] = field(default_factory=dict)
 
 
 @dataclass
 class Table:
-    """One protocol on one source. why: why this is not the main table, or empty."""
+    """One protocol on one source. why: why this is not the main table, or empty.
+
+    headline: (task, condition) -> the metric that stands for it: the task's primary one, or another where a condition
+    is scored otherwise (GQA-OOD has one answer a question, so no soft accuracy).
+    """
 
     protocol: str
     source: str
     why: str
     tasks: list[str]
     primary: dict[str, str]
+    headline: dict[tuple[str, str], str]
     columns: list[Column]
     rows: list[Row]
     facts: dict[str, dict[str, str]]
@@ -157,13 +171,19 @@ def split_by_content(records: Sequence[Record]) -> list[tuple[str, list[Record]]
     return [("", main), *apart]
 
 
-def content_of(record: Record) -> tuple[str, str, tuple]:
-    """What must be equal in one column: protocol part, data, and the versions of the metrics."""
+def content_of(record: Record) -> tuple[str, str, tuple, tuple]:
+    """What must be equal in one column: protocol part, data, the versions of the metrics, and the files of shifts."""
     versions = next(
         (one.get("metric_versions") or {} for one in record.conditions.values() if one.get("role") == "id"), {}
     )
     content = record.content
-    return content["protocol"]["task_hash"], content["data"]["fingerprint"], tuple(sorted(versions.items()))
+    files = sorted((name, tuple(one["files"])) for name, one in record.conditions.items() if one.get("files"))
+    return (
+        content["protocol"]["task_hash"],
+        content["data"]["fingerprint"],
+        tuple(sorted(versions.items())),
+        tuple(files),
+    )
 
 
 def build_table(
@@ -180,7 +200,7 @@ def build_table(
         _fill_task(task, columns, rows, baseline, failures, problems)
     failed_only = {one.model for one in failures} - {row.model for row in table_rows}
     for model in sorted(failed_only):
-        row = Row(model, model, False, False, "closed", False)
+        row = Row(model, model, False, False, "closed", seen=False)
         row.cells = {column: _absent(row, column.task, failures) for column in columns}
         table_rows.append(row)
     table_rows.sort(key=lambda row: (not row.baseline, not row.blind, row.label))
@@ -190,6 +210,11 @@ def build_table(
         why=why,
         tasks=tasks,
         primary={record.task: record.content["primary"] for record in records},
+        headline={
+            (task, name): metric
+            for task in tasks
+            for name, metric in headlines([one for one in records if one.task == task]).items()
+        },
         columns=columns,
         rows=table_rows,
         facts=notes.facts(records, tasks),
@@ -219,8 +244,12 @@ def rows_of(records: Sequence[Record]) -> dict[str, tuple[Row, dict[str, Group]]
         label += "" if division == "closed" else f" ({division})"
         label += "*" if record.limited else ""
         if label not in rows:
-            row = Row(label, record.model, bool(model.get("blind")), record.limited, division, bool(model.get("seen")))
+            seen = bool(model.get("seen")) and "exposure" not in record.content
+            row = Row(label, record.model, bool(model.get("blind")), record.limited, division, seen)
             rows[label] = row, {}
+        rows[label][0].white_box |= any(
+            notes.attack_model(condition) == record.model for condition in record.conditions.values()
+        )
         group = rows[label][1].setdefault(record.task, Group({}, readers[record.task]))
         if record.run in group.runs:
             raise notes.clash(record, group.runs[record.run])
@@ -230,21 +259,32 @@ def rows_of(records: Sequence[Record]) -> dict[str, tuple[Row, dict[str, Group]]
 
 def columns_of(records: Sequence[Record]) -> list[Column]:
     """Every condition and metric of one task, each shifted condition followed by its effects."""
-    task, primary = records[0].task, records[0].content["primary"]
+    task = records[0].task
+    headline = headlines(records)
     columns = []
-    names = {name: None for record in records for name in record.conditions}
-    for name in names:
+    for name, metric in headline.items():
         declared = [record.conditions[name] for record in records if name in record.conditions]
-        metrics = {metric for one in declared for metric in one.get("metrics") or {}} or {primary}
+        metrics = {one for condition in declared for one in condition.get("metrics") or {}} or {metric}
         sizes = [_only(one.get(size) for one in declared if one.get("available", True)) for size in ("n", "n_images")]
         role = declared[0].get("role", "id")
-        columns += [Column(task, name, metric, role, *sizes) for metric in sorted(metrics, key=_metric_order)]
-        if role == "shifted":
+        columns += [Column(task, name, one, role, *sizes) for one in sorted(metrics, key=_metric_order)]
+        holder = next(record for record in records if name in record.conditions)
+        # Without a common metric there is no gap: 60 % of one and 50 % of another differ by nothing.
+        if role == "shifted" and headline.get(_id_condition(holder, name), metric) == metric:
             effects = ["gap", "relative-drop"]
             if declared[0]["kind"] == "transform":
                 effects += ["selection", "modification"]
-            columns += [Column(task, name, primary, effect, *sizes) for effect in effects]
+            columns += [Column(task, name, metric, effect, *sizes) for effect in effects]
     return columns
+
+
+def headlines(records: Sequence[Record]) -> dict[str, str]:
+    """condition -> the metric that stands for it; records: of one task. In the order of the records' conditions."""
+    metrics: dict[str, set[str]] = {}
+    for record in records:
+        for name, condition in record.conditions.items():
+            metrics.setdefault(name, set()).update(condition.get("metrics") or {})
+    return {name: main_metric(found, records[0].content["primary"]) for name, found in metrics.items()}
 
 
 def baseline_of(rows: Mapping[str, tuple[Row, dict[str, Group]]], task: str, baseline: str) -> Row | None:
@@ -278,6 +318,7 @@ def _cell(group: Group, column: Column, standard: Group | None) -> Cell:
     if any(column.condition in record.unavailable for record in group.runs.values()):
         return Cell("unavailable")
     difference = None
+    conditions = {column.condition.partition(":")[0]}
     if column.role in ("id", "shifted"):
         found = group.metric(column.condition, column.metric)
         if standard is not None and found is not None:
@@ -286,7 +327,11 @@ def _cell(group: Group, column: Column, standard: Group | None) -> Cell:
         found = group.metric(column.condition, column.metric)
     else:
         found = _effect(group, column)
-    return Cell("missing" if found is None else "done", found, difference)
+        conditions.add(_id_condition(group.any, column.condition))
+    exposed = any(
+        one.get("condition") in conditions for record in group.runs.values() for one in notes.exposure(record)
+    )
+    return Cell("missing" if found is None else "done", found, difference, exposed and found is not None)
 
 
 def _effect(group: Group, column: Column) -> Estimate | None:
@@ -305,10 +350,16 @@ def _effect(group: Group, column: Column) -> Estimate | None:
 
 
 def _id_condition(record: Record, condition: str) -> str:
-    """The split that a shifted condition comes from, through any shifts between."""
-    while (above := record.conditions.get(condition, {}).get("of")) is not None:
-        condition = above
-    return condition
+    """What a shifted condition is compared with: the split it comes from, through any shifts between.
+
+    A shifted split of its own (a test file under another distribution) comes from none: the first id condition.
+    """
+    origin = condition
+    while (above := record.conditions.get(origin, {}).get("of")) is not None:
+        origin = above
+    if origin == condition and record.conditions.get(origin, {}).get("role") == "shifted":
+        return next((name for name, one in record.conditions.items() if one.get("role", "id") == "id"), origin)
+    return origin
 
 
 def _absent(row: Row, task: str, failures: Sequence[Failure]) -> Cell:
@@ -341,6 +392,8 @@ def _why(task: str, content: tuple, main: tuple) -> str:
             reasons.append(f"another {name} ({mine[:12]}, not {theirs[:12]})")
     if content[2] != main[2]:
         reasons.append("other metric versions")
+    if content[3] != main[3]:
+        reasons.append("other files behind its shifts")
     return f"{notes.task_title(task)} stands apart from the table above: {' and '.join(reasons)}."
 
 

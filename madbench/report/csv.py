@@ -42,6 +42,8 @@ FIELDS = [
     "division",
     "protocol_hash",
     "data_fingerprint",
+    "exposed",
+    "white_box",
 ]
 
 
@@ -66,6 +68,7 @@ def _lines(board: Board, table: Table, row: Row) -> Iterator[dict]:
             "blind": _bool(row.blind),
             "limited": _bool(row.limited),
             "division": row.division,
+            "white_box": _bool(row.white_box),
             "protocol_hash": table.facts[task]["protocol hash"],
             "data_fingerprint": table.facts[task]["data fingerprint"],
         }
@@ -79,6 +82,7 @@ def _lines(board: Board, table: Table, row: Row) -> Iterator[dict]:
             "state": cell.state,
             "items": _text(column.items),
             "images": _text(column.images),
+            "exposed": _bool(cell.exposed),
             **_estimate("", cell.estimate),
             **_estimate("difference", cell.difference),
         }

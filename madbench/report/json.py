@@ -29,6 +29,7 @@ def _table(table: Table) -> dict:
             {
                 **asdict(column),
                 "state": cell.state,
+                "exposed": cell.exposed,
                 "estimate": _estimate(cell.estimate),
                 "difference": _estimate(cell.difference),
             }
@@ -41,6 +42,7 @@ def _table(table: Table) -> dict:
                 "blind": row.blind,
                 "limited": row.limited,
                 "division": row.division,
+                "white_box": row.white_box,
                 "is_baseline": row.baseline,
                 "cells": cells,
                 "costs": row.costs,

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 
 from madbench.report.board import Board, Cell, Column, Row, Table
-from madbench.report.notes import task_title
+from madbench.report.notes import EXTERNAL, task_title
 from madbench.report.statistics import Estimate
 
 NOTHING = "–"
@@ -78,7 +78,7 @@ def _headline(board: Board, table: Table) -> list[str]:
 def _headline_columns(board: Board, table: Table, task: str) -> list[tuple]:
     block = []
     for column in table.columns:
-        if column.task != task or column.metric != table.primary[task]:
+        if column.task != task or column.metric != table.headline[task, column.condition]:
             continue
         name = f"{task_title(task)} {column.condition}"
         if column.role in ("id", "shifted"):
@@ -92,7 +92,9 @@ def _headline_columns(board: Board, table: Table, task: str) -> list[tuple]:
 
 def _shift_detail(table: Table) -> list[str]:
     columns = [
-        column for column in table.columns if column.role in EFFECTS and column.metric == table.primary[column.task]
+        column
+        for column in table.columns
+        if column.role in EFFECTS and column.metric == table.headline[column.task, column.condition]
     ]
     if not columns:
         return []
@@ -207,7 +209,7 @@ def _value(cell: Cell) -> str:
         return {"failed": "X", "unavailable": "n/a"}.get(cell.state, NOTHING)
     found = cell.estimate
     half_width = "" if found.half_width is None else f" ± {percent(found.half_width)}"
-    return f"{percent(found.value)}{half_width} (n={_runs(found)})"
+    return f"{percent(found.value)}{'†' if cell.exposed else ''}{half_width} (n={_runs(found)})"
 
 
 def _difference(cell: Cell) -> str:
@@ -225,7 +227,9 @@ def _difference(cell: Cell) -> str:
 
 
 def _relative(cell: Cell) -> str:
-    return _value(cell) if cell.estimate is None else f"{percent(cell.estimate.value)}%"
+    if cell.estimate is None:
+        return _value(cell)
+    return f"{percent(cell.estimate.value)}%{'†' if cell.exposed else ''}"
 
 
 def percent(fraction: float, sign: bool = False) -> str:
@@ -250,8 +254,10 @@ def _count(number: int | None) -> str:
 
 
 def _label(row: Row) -> str:
-    marks = [word for word, on in (("blind", row.blind), ("baseline", row.baseline)) if on]
-    return row.label + ("†" if row.seen else "") + (f" ({', '.join(marks)})" if marks else "")
+    declared = (("blind", row.blind), ("baseline", row.baseline), ("white-box", row.white_box))
+    marks = [word for word, on in declared if on]
+    signs = ("†" if row.seen else "") + (EXTERNAL if row.division == "external" else "")
+    return row.label + signs + (f" ({', '.join(marks)})" if marks else "")
 
 
 def _shift_name(column: Column) -> str:

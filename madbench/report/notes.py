@@ -4,10 +4,12 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
+from typing import Any
 
 from madbench.errors import NotComparable
 from madbench.report.records import Failure, Record
 
+EXTERNAL = "‡"  # the mark of a row whose training nobody here has seen
 TITLES = {"vcr": "VCR", "snli_ve": "SNLI-VE", "vqa": "VQA"}
 OUR_READING = (
     "MAD and CLIP-TD: the abstracts are implemented as stated, everything else is our reading; "
@@ -46,7 +48,7 @@ def facts(records: Sequence[Record], tasks: Sequence[str]) -> dict[str, dict[str
         ceilings = {
             (space["n"], space["ceiling"])
             for record in here
-            if (space := record.content["data"].get("answer_space") or {}).get("ceiling") is not None
+            if (space := _space(record)).get("ceiling") is not None and not _ceilings(record)  # else a note says more
         }
         if ceilings:
             found[task]["answer space"] = ", ".join(
@@ -67,7 +69,9 @@ def notes(
     if any(record.model.startswith(("mad", "clip-td")) for record in records):
         lines.append(OUR_READING)
     lines += _marks(groups)
+    lines += _attacks(records)
     lines += _data_notes(records)
+    lines += _vocabularies(records, groups)
     supervised = sorted({record.model for record in records if (record.content.get("labels") or {}).get("teacher")})
     if supervised:
         whose = " (mini: the scene attributes its CLIP was trained on)" if records[0].source == "mini" else ""
@@ -135,15 +139,131 @@ def _marks(groups: Mapping) -> list[str]:
             for record in group.runs.values():
                 model = record.content["model"]
                 marks = list(model.get("notes") or [])
-                if model.get("seen"):
-                    marks.append(f"† its initial weights saw {', '.join(sorted(model['seen']))}")
+                marks += _seen(record)
                 if record.content.get("division") == "external":
-                    marks.append("external: training not witnessed")
+                    marks.append(f"{EXTERNAL} external: training not witnessed")
                 elif record.content.get("division") == "open":
                     marks.append("open division: outside the protocol's budget or rules")
                 for mark in marks:
                     said[label, mark].add(task_title(task))
     return [f"`{label}` ({', '.join(sorted(tasks))}): {mark}." for (label, mark), tasks in sorted(said.items())]
+
+
+def exposure(record: Record) -> list[Mapping[str, str]]:
+    """What the initial weights saw of each condition: condition, seen, level, reason."""
+    return record.content.get("exposure") or []
+
+
+def _seen(record: Record) -> list[str]:
+    seen = sorted(record.content["model"].get("seen") or [])
+    if not seen:
+        return []
+    if "exposure" not in record.content:
+        return [f"† its initial weights saw {', '.join(seen)}"]
+    by_cause: dict[tuple[str, str, str], list[str]] = defaultdict(list)
+    for one in exposure(record):
+        by_cause[one["seen"], one["level"], one["reason"]].append(f"`{one['condition']}`")
+    if not by_cause:
+        return [f"its initial weights saw {', '.join(seen)}, which is not known to expose a condition here"]
+    return [
+        f"† on {', '.join(conditions)}: its initial weights saw {data_set} ({level}): {reason}"
+        for (data_set, level, reason), conditions in by_cause.items()
+    ]
+
+
+def attack_model(condition: Mapping[str, Any]) -> str | None:
+    """The model that a condition was made to mislead, as its score file names it."""
+    attack = (condition.get("about") or {}).get("attack")
+    return attack.get("model") if isinstance(attack, Mapping) else None
+
+
+def _attacks(records: Sequence[Record]) -> list[str]:
+    """Whose losses an adversarial condition was made with."""
+    said: dict[str, set[tuple[str, str]]] = defaultdict(set)
+    for record in records:
+        for name, condition in record.conditions.items():
+            if "attack" not in (condition.get("about") or {}):
+                continue
+            attack, model = condition["about"]["attack"], attack_model(condition)
+            if model is None:
+                said[record.task, "attack by a model that the score file does not name"].add(name)
+                continue
+            train_id = str(attack.get("train_id") or "unknown")[:12]
+            trained = f"{attack['protocol']}, " if attack.get("protocol") else ""
+            said[record.task, f"attack by `{model}` ({trained}train id {train_id})"].add(name)
+    lines = []
+    for (task, words), names in sorted(said.items()):
+        own = " The row marked white-box is the attack model itself." if "`" in words and _attacked(records) else ""
+        lines.append(f"{task_title(task)} {', '.join(sorted(names))}: {words}.{own}")
+    return lines
+
+
+def _attacked(records: Sequence[Record]) -> bool:
+    return any(attack_model(one) == record.model for record in records for one in record.conditions.values())
+
+
+def _vocabularies(records: Sequence[Record], groups: Mapping) -> list[str]:
+    """What the answer space costs each run at most, and what a closed one was counted on."""
+    lines = []
+    for task in sorted({record.task for record in records}):
+        here = {label: by_task[task] for label, by_task in sorted(groups.items()) if task in by_task}
+        said = _ceiling_parts(here)
+        if said:
+            lines.append(f"{task_title(task)}: oracle ceiling of the answer vocabulary: {'; '.join(said)}.")
+        closed = {
+            (
+                _space(record)["n"],
+                tuple(sorted(_space(record)["closed"]["rows"].items())),
+                _space(record)["closed"]["note"],
+            )
+            for record in records
+            if record.task == task and _space(record).get("closed")
+        }
+        for n, rows, note in sorted(closed, key=str):
+            counted = " + ".join(f"{count:,} {split}" for split, count in rows)
+            reported = {one.get("split") for record in records for one in record.conditions.values()}
+            both = sorted(split for split, _ in rows if split in reported)
+            leak = f", the reported {', '.join(both)} among them" if both else ""
+            lines.append(
+                f"{task_title(task)}: the answer vocabulary is closed: {n:,} answers counted on {counted} annotated "
+                f"rows{leak}; they are booked as `labels: vocabulary`." + (f" It is {note}." if note else "")
+            )
+    return lines
+
+
+def _ceiling_parts(groups: Mapping) -> list[str]:
+    """One part for each draw: what most rows have, then the rows that differ. One in all when no draw differs."""
+    of_draw: dict[int, dict[str, list[str]]] = defaultdict(lambda: defaultdict(list))
+    for label, group in groups.items():
+        for (draw, _), record in group.runs.items():
+            found = _ceilings(record)
+            if found:
+                tops = ", ".join(f"{name} {100 * top:.2f}" for name, top in found.items())
+                labels = of_draw[draw][f"{tops} ({_space(record)['n']:,} answers)"]
+                labels += [label] if label not in labels else []
+    usual = {draw: max(found, key=lambda text: (len(found[text]), text)) for draw, found in of_draw.items()}
+    if len(set(usual.values())) == 1 and all(len(found) == 1 for found in of_draw.values()):
+        return [next(iter(usual.values()))]
+    parts = []
+    for draw in sorted(of_draw):
+        parts.append(f"draw {draw} {usual[draw]}")
+        for text, labels in sorted(of_draw[draw].items()):
+            if text != usual[draw]:
+                parts.append(f"draw {draw}, {_code(labels)}, {text}")
+    return parts
+
+
+def _space(record: Record) -> Mapping[str, Any]:
+    return record.content["data"].get("answer_space") or {}
+
+
+def _ceilings(record: Record) -> dict[str, float]:
+    """Condition -> ceiling, of the conditions that have rows of their own in a table's headline."""
+    return {
+        name: one["ceiling"]
+        for name, one in record.conditions.items()
+        if one.get("ceiling") is not None and one.get("role") in ("id", "shifted")
+    }
 
 
 def _data_notes(records: Sequence[Record]) -> list[str]:
@@ -170,7 +290,27 @@ def _data_notes(records: Sequence[Record]) -> list[str]:
             }
         )
         lines += [f"{task_title(task)}: condition `{name}` is not available: {reason}." for name, reason in absent]
+        lines += _counts([record for record in records if record.task == task])
     return lines
+
+
+def _counts(records: Sequence[Record]) -> list[str]:
+    """What the reader was allowed to skip, and what the files of a shift left as it was: rows, told and not lost."""
+    said = set()
+    for record in records:
+        for split, skipped in sorted((record.content["data"].get("skipped") or {}).items()):
+            text = _numbers(skipped) if isinstance(skipped, Mapping) else f"{skipped:,}"
+            said.add(f"{task_title(record.task)}: rows skipped in {split}: {text}.")
+        for name, condition in record.conditions.items():
+            text = _numbers(condition.get("about") or {})
+            if text:
+                said.add(f"{task_title(record.task)} {name}: {text}.")
+    return sorted(said)
+
+
+def _numbers(facts: Mapping[str, Any]) -> str:
+    """`rows without scores 12, relabelled 3` from counts, in their order; whatever is no count is left out."""
+    return ", ".join(f"{name.replace('_', ' ')} {count:,}" for name, count in facts.items() if type(count) is int)
 
 
 def _list(values: Iterable[str]) -> str:

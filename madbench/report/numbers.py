@@ -12,7 +12,7 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
-from madbench.report.predictions import Items, Predictions, leg_of
+from madbench.report.predictions import Items, Predictions, leg_of, main_metric
 from madbench.report.records import Record
 from madbench.report.statistics import Estimate, Term, contrast, paired_difference
 
@@ -95,7 +95,8 @@ class Group:
 
     def scores(self, replicates: Replicates, condition: str, metric: str) -> tuple[np.ndarray, Items] | None:
         """`[replicates, items]`, seeds averaged, and the items; None when a run has no item scores for this metric."""
-        leg = leg_of(metric, self.any.content["primary"])
+        declared = self.any.conditions.get(condition, {}).get("metrics") or {}
+        leg = leg_of(metric, main_metric(declared, self.any.content["primary"]))
         if leg is None:
             return None
         rows, items = [], None

@@ -6,7 +6,7 @@ parts of the file of the condition they are taken from (`of`).
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -40,13 +40,23 @@ class Scored:
         return Scored(items, {leg: values[keep] for leg, values in self.scores.items()})
 
 
-def leg_of(metric: str, primary: str) -> str | None:
-    """The leg whose stored item scores average to a metric, None for metrics over part of the items."""
+def main_metric(metrics: Collection[str], primary: str) -> str:
+    """The metric that stands for a condition: the primary one of the task, else the first whole-set metric it has."""
+    if primary in metrics or not metrics:
+        return primary
+    return min(metrics, key=lambda metric: (":" in metric, metric))
+
+
+def leg_of(metric: str, main: str) -> str | None:
+    """The leg whose stored item scores average to a metric, None for metrics over part of the items.
+
+    main: the metric that stands for the condition.
+    """
     if ":" in metric:
         return None
     if metric in ("q2a", "qa2r", "q2ar"):
         return metric
-    return "main" if metric == primary else None
+    return "main" if metric == main else None
 
 
 class Predictions:
