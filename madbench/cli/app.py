@@ -28,6 +28,9 @@ COMMANDS = {
     "show": "madbench.cli.show:show_command",
     "validate": "madbench.cli.validate:validate_command",
     "score": "madbench.cli.score:score_command",
+    "import": "madbench.cli.import_:import_command",
+    "predict": "madbench.cli.predict:predict_command",
+    "submit": "madbench.cli.submit:submit_command",
     "data": "madbench.cli.data:data",
     "doctor": "madbench.cli.doctor:doctor_command",
 }

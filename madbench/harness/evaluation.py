@@ -51,9 +51,9 @@ class Evaluation:
         with _random_state_kept():
             for leg in self.task.legs:
                 if self.select is not None:
-                    selected[leg] = self._predict(adapter, SELECT, self.select, leg)
+                    selected[leg] = self.predict(adapter, SELECT, self.select, leg)
                 for name, condition in stored.items():
-                    predictions[name][leg] = self._predict(adapter, name, condition.rows, leg)
+                    predictions[name][leg] = self.predict(adapter, name, condition.rows, leg)
                 if leg != self.task.legs[-1]:
                     # A later leg shows the gold answers of this one: what was predicted is written down before.
                     for name, condition in stored.items():
@@ -72,7 +72,8 @@ class Evaluation:
             "conditions": {name: plain(one.metrics) for name, one in scores.items()},
         }
 
-    def _predict(self, adapter: Any, condition: str, rows: Sequence[Row], leg: str) -> LegPredictions:
+    def predict(self, adapter: Any, condition: str, rows: Sequence[Row], leg: str) -> LegPredictions:
+        """What the adapter says of rows it sees under ids of `condition`, in the order of the rows."""
         split, order = self._view(condition, rows, leg)
         output = adapter.predict(split)
         checked = check_output(output, len(split), self.space, f"{self.adapter_name} on {condition}, leg {leg}")

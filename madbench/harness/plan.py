@@ -11,6 +11,7 @@ from madbench.errors import ConfigError, DataMissing, MadbenchError, UsageError,
 from madbench.harness.audit import refuse_exposed
 from madbench.harness.cell import Cell
 from madbench.harness.data import choose_sources, digest
+from madbench.harness.regions import check_regions, with_regions
 from madbench.harness.reuse import can_serve
 from madbench.harness.store import Store
 from madbench.models.load import load_model
@@ -89,7 +90,7 @@ def make_plan(request: Request) -> Plan:
     for file in files:  # before any data is read or made: a wrong option is told at once
         for task in tasks:
             _spec(file, task, "real", overrides)
-    sources = choose_sources(parse_data(request.data), tasks, request.tasks)
+    sources = _with_regions(choose_sources(parse_data(request.data), tasks, request.tasks), files)
     store = Store(Path(request.out))
     found = _Cells(request, sources, store, overrides)
     for protocol in protocols:
@@ -114,6 +115,16 @@ def make_plan(request: Request) -> Plan:
     )
 
 
+def _with_regions(sources: Sources, files: Sequence[ModelFile]) -> Sources:
+    """The sources, mini's with region features for the tasks of models that read them."""
+    readers = [traits for traits in map(_traits, files) if "regions" in traits.needs]
+    found = {
+        task: with_regions(source) if any(one.tasks is None or task in one.tasks for one in readers) else source
+        for task, source in sources.by_task.items()
+    }
+    return replace(sources, by_task=found)
+
+
 class _Cells:
     """Collects cells and refusals."""
 
@@ -134,7 +145,7 @@ class _Cells:
             for draw in draws:
                 found = digest(source, protocol, draw, self.request.limit)
                 check_needs(file.name, traits.needs, source, protocol, found)
-                weights = _weights(spec, source)
+                weights = initial_weights(spec, source)
                 for seed in seeds:
                     cell = Cell(
                         spec=spec,
@@ -234,7 +245,7 @@ def _fields_at(schema: Any, path: Sequence[Any]) -> list[str]:
     return list(schema.model_fields)
 
 
-def _weights(spec: ModelSpec, source: Source) -> dict[str, str]:
+def initial_weights(spec: ModelSpec, source: Source) -> dict[str, str]:
     """Name -> sha256 of the mini weights a spec starts from. Raises UsageError for them on other data."""
     names = spec.mini_weights()
     if names and source.kind != "mini":
@@ -252,17 +263,18 @@ def _weights(spec: ModelSpec, source: Source) -> dict[str, str]:
 def check_needs(
     model: str, needs: frozenset[str], source: Source, protocol: Protocol, found: Mapping[str, Any]
 ) -> None:
-    """Raises DataMissing, saying which images a model would need, or that the source has no regions."""
-    if "regions" in needs:
-        raise DataMissing(
-            f"model '{model}' needs region features, and the {source.task} source has none", fix="choose another model"
-        )
-    if "image" not in needs:
+    """Raises DataMissing, saying which images or region features a model would need and the source has not."""
+    if not needs & {"image", "regions"}:
         return
     select = protocol.select.get(source.task)
-    splits = {"train"} | {one["split"] for one in found["conditions"] if one["available"] and one["split"]}
+    splits = {one["split"] for one in found["conditions"] if one["available"] and one["split"]}
+    splits.add(protocol.training_split(source.task))
     if select is not None and select.split is not None:
         splits.add(select.split)
+    if "regions" in needs:
+        check_regions(model, source, splits, found["conditions"])
+    if "image" not in needs:
+        return
     absent = sorted(split for split in splits if not source.layout.has_images(split))
     if absent:
         raise DataMissing(

@@ -177,7 +177,7 @@ def write_predictions(
     }
     for leg, one in legs.items():
         columns[f"{leg}_prediction"] = arrow.array(one.labels, arrow.string())
-        columns[f"{leg}_scores"] = _scores_column(one.scores, len(rows))
+        columns[f"{leg}_scores"] = scores_column(one.scores, len(rows))
         if leg in correct:
             columns[f"{leg}_correct"] = arrow.array(np.asarray(correct[leg], dtype=np.float64))
     for name in correct:
@@ -209,7 +209,8 @@ def read_predictions(path: Path, rows: Sequence[Row], legs: Sequence[str]) -> di
     return found
 
 
-def _scores_column(scores: np.ndarray | None, rows: int):
+def scores_column(scores: np.ndarray | None, rows: int):
+    """An arrow column of lists of float32; empty without scores, or with too many of them a row."""
     import pyarrow as arrow
 
     kind = arrow.list_(arrow.float32())

@@ -9,6 +9,7 @@ from pathlib import Path
 
 from madbench.errors import DataMalformed
 from madbench.files import atomic_path
+from madbench.tasks.archives import open_file
 
 _BOM = b"\xef\xbb\xbf"
 
@@ -24,7 +25,7 @@ def copy_lines(source: Path, target: Path, key: str, ids: Collection[str]) -> in
     # a string has a backslash before it, so the pattern can only match a real key.
     pattern = re.compile(rb'"%s"\s*:\s*("(?:[^"\\]|\\.)*")' % re.escape(key.encode()))
     copied = []
-    with open(source, "rb") as stream, atomic_path(target) as temporary, open(temporary, "wb") as part:
+    with open_file(source) as stream, atomic_path(target) as temporary, open(temporary, "wb") as part:
         for line in stream:
             found = pattern.search(line)
             if found is None or json.loads(found[1]) not in wanted:

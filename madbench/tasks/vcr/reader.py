@@ -33,6 +33,7 @@ class VcrRow(Row):
     """One question with its four answers and four rationales; `group` is the movie.
 
     labels: (answer, rationale), each 0..3, or None (test). images: the folder that the two names are relative to.
+    given_answer: the answer that rationales are shown for, instead of the right one (leaderboard files need all four).
     """
 
     objects: tuple[str, ...] = ()
@@ -43,9 +44,13 @@ class VcrRow(Row):
     images: Path = Path()
     image_name: str = ""
     metadata_name: str = ""
+    given_answer: int | None = None
 
     @property
     def correct_answer(self) -> Tokens | None:
+        """The answer that the rationales are for."""
+        if self.given_answer is not None:
+            return self.answer_choices[self.given_answer]
         return None if self.labels is None else self.answer_choices[self.labels[0]]
 
 

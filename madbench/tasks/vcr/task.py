@@ -89,7 +89,7 @@ class Vcr(Task):
 
 
 def _example(row: VcrRow, leg: str, condition: str, rendering: str, labelled: bool, image: LazyImage) -> Example:
-    if row.labels is None and (labelled or leg == "qa2r"):
+    if (labelled and row.labels is None) or (leg == "qa2r" and row.correct_answer is None):
         raise DataMissing(
             f"row '{row.example_id}' has no labels, so "
             + ("it cannot be trained or scored on" if labelled else "the answer its rationale is for is not known"),
