@@ -26,8 +26,9 @@ COMPLEMENT = "complement"
 class ConditionRows:
     """A condition and its rows, in the order of the file. reason: why it is not available, else None.
 
-    role: `id`, `shifted`, `control` (the unshifted rows of a transform's ids) or `complement` (what a `rows` shift
-    leaves). stored: whether its predictions have a file; the others are slices of the file of `of`.
+    role: `id` (the first split), `shifted` (the other splits too), `control` (the unshifted rows of a transform's ids) or
+    `complement` (what a `rows` shift leaves). stored: whether its predictions have a file; the others are slices of the
+    file of `of`.
     about: what the shift's files say of themselves (an attack model, say). files: sha256 of each file it needed.
     """
 
@@ -67,6 +68,8 @@ class ConditionRows:
         }
         if self.about is not None:
             described["about"] = dict(self.about)
+        if self.files:
+            described["files"] = list(self.files)
         return described if self.available else {**described, "reason": self.reason}
 
 
@@ -86,7 +89,7 @@ def build_conditions(
     built: dict[str, ConditionRows] = {}
     for condition in conditions:
         if condition.kind == "split":
-            built[condition.name] = _split(task, source, condition, read, limit)
+            built[condition.name] = _split(task, source, condition, read, limit, first=not built)
             continue
         shift = _shift(task, condition)
         parent = built[condition.of]
@@ -137,7 +140,7 @@ def score_all(
     return scores
 
 
-def _split(task, source, condition, read, limit) -> ConditionRows:
+def _split(task, source, condition, read, limit, first: bool) -> ConditionRows:
     split = condition.source_split
     reason, rows = None, ()
     if not has_split(source.layout, split):
@@ -147,7 +150,8 @@ def _split(task, source, condition, read, limit) -> ConditionRows:
         rows = tuple(found[:limit])
         if not rows:
             reason = f"the {split} split has no rows"
-    return ConditionRows(condition.name, "split", "id", split, None, None, None, rows, reason)
+    role = "id" if first else "shifted"
+    return ConditionRows(condition.name, "split", role, split, None, None, None, rows, reason)
 
 
 def _shift(task: Task, condition: Condition) -> Shift:
