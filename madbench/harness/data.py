@@ -96,14 +96,15 @@ class _Memory:
     """Rows of the task in use. Cells come task by task, so one task at a time is enough and bounds the memory."""
 
     def __init__(self) -> None:
-        self._source: tuple[str, Path, str] | None = None
+        self._source: tuple[str, Path, str, Path | None] | None = None
         self._rows: dict[str, Sequence[Row]] = {}
         self._conditions: dict[str, tuple[ConditionRows, ...]] = {}
         self._vocabulary: dict[str, ClosedVocabulary] = {}
 
     def use(self, source: Source) -> None:
         splits = [split for split in source.layout.files if has_split(source.layout, split)]
-        current = (source.task, source.root, fingerprint(source.layout, splits))
+        # Rows name their region file, so they are others once a source has regions.
+        current = (source.task, source.root, fingerprint(source.layout, splits), source.layout.regions)
         if current != self._source:
             self.__init__()
             self._source = current
@@ -131,6 +132,12 @@ class _Memory:
 
 
 _MEMORY = _Memory()
+
+
+def read_rows(source: Source, split: str) -> Sequence[Row]:
+    """All rows of a split, kept as long as the same task is in use. Raises DataError."""
+    _MEMORY.use(source)
+    return _MEMORY.read(TASKS.load(source.task), source, split)
 
 
 def load_data(source: Source, protocol: Protocol, draw: int, limit: int | None) -> CellData:
