@@ -15,9 +15,9 @@ from madbench.models.finetune_module import FinetuneModule, KeptModel, TrainingD
 from madbench.models.objectives.objective import Objective
 from madbench.models.objectives.targets import TargetBuilder
 from madbench.models.options import FinetuneOptions
-from madbench.models.students import build_student, mini_student_options, mini_tokenizer, parameters_of
+from madbench.models.students import parameters_of, student_kind
 from madbench.models.students.encoding import EncodedSplit, encode_split, texts_of
-from madbench.models.students.tokens import ReducedBpe, Tokenizer, tokenizer_from
+from madbench.models.students.tokens import Tokenizer, tokenizer_from
 from madbench.models.teachers.features import FeatureStore
 from madbench.tasks.contract import Example, Split
 from madbench.training.loop import Hooks, LoopOptions, train
@@ -37,7 +37,8 @@ class Finetune(ModelAdapter):
     def __init__(self, spec, task, context):
         super().__init__(spec, task, context)
         chosen = FinetuneOptions.model_validate(dict(spec.options))
-        self.chosen = chosen.model_copy(update={"student": mini_student_options(chosen.student)})
+        self.kind = student_kind(chosen.student.name)
+        self.chosen = chosen.model_copy(update={"student": self.kind.resolved(chosen.student)})
         self.store = FeatureStore(context.cache_dir)
         self.kept: KeptModel | None = None
         self.tokenizer: Tokenizer | None = None
@@ -103,9 +104,7 @@ class Finetune(ModelAdapter):
         )
 
     def _make_tokenizer(self, train_split: Split) -> Tokenizer:
-        if self.chosen.student.tokenizer == "mini":
-            return mini_tokenizer()
-        return ReducedBpe.of(texts_of(train_split))
+        return self.kind.tokenizer(self.chosen.student, lambda: texts_of(train_split))
 
     def _encode(self, examples: Sequence[Example]) -> EncodedSplit:
         student = self.chosen.student
@@ -117,6 +116,7 @@ class Finetune(ModelAdapter):
             image_size=student.image_size,
             legs=self.task.legs,
             grid=student.image_size // student.patch_size,
+            read_images=self.kind.read_images(student),
         )
 
     def _training_data(self, train_split: Split, updates: int) -> tuple[list[Example], TrainingData]:
@@ -137,7 +137,7 @@ class Finetune(ModelAdapter):
     def _module(self, split: EncodedSplit | None) -> FinetuneModule:
         student_options, objective_options = self.chosen.student, self.chosen.objective
         torch.manual_seed(self.context.seed)
-        student, heads = build_student(student_options, self.tokenizer)
+        student, heads = self.kind.build(student_options, self.tokenizer)
         head = build_head(self.task, student_options.width, split)
         kept = KeptModel(student, head, student_options.summary)
         objective = None
@@ -183,7 +183,7 @@ class Finetune(ModelAdapter):
         rest = part_of(data.split, np.flatnonzero(~held))
         plain = self.chosen.model_copy(update={"objective": type(self.chosen.objective)()})
         torch.manual_seed(self.context.seed)
-        student, _ = build_student(plain.student, self.tokenizer)
+        student, _ = self.kind.build(plain.student, self.tokenizer)
         head = build_head(self.task, plain.student.width, rest)
         trial = FinetuneModule(KeptModel(student, head, plain.student.summary), None, None)
         trial.attach(TrainingData(rest), plain, self.task.n_choices, self.context.seed, self.context.device)

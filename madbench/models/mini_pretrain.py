@@ -26,9 +26,9 @@ from madbench.mini.pretraining import CELL_FIELDS, PretrainingSet, pretraining_s
 from madbench.mini.scenes import NAMES
 from madbench.mini.text import WORDS
 from madbench.models.options import StudentOptions
-from madbench.models.students import student_module
-from madbench.models.students.cross_modal import States
 from madbench.models.students.encoding import Batch, Part, encode_sequence
+from madbench.models.students.interface import States
+from madbench.models.students.one_stream import student_module
 from madbench.models.students.pretraining import PretrainingHeads, mask_words
 from madbench.models.students.tokens import CLS, PAD, SEP, WordTokenizer
 from madbench.models.teachers.clip import build_clip, clip_pixels, text_ids

@@ -19,17 +19,27 @@ class NoOptions(Strict):
 class StudentOptions(Strict):
     """The cross-modal student.
 
-    init: `scratch`, or `mini:student` (the shipped weights; they fix the vocabulary and the sizes).
+    name: the architecture. `one-stream` is madbench's own small one; `uniter`, `vilt`, `visualbert` the published ones.
+    init: `scratch`; `mini:student` (one-stream: the shipped weights, which fix the vocabulary and the sizes); a local
+    folder, or for vilt and visualbert a hub id with its revision (`name@commit`).
     inputs: what it may look at. `query` is question, hypothesis, or question and answer; `choices` the candidates of
     multiple-choice tasks. Leaving one out gives a blind baseline.
-    summary: the state the head reads: `cls`, or the mean over the `text` states (better from scratch on little text).
-    tokenizer: `mini` (the mini words), or `clip-bpe` (open_clip's BPE reduced to the ids of the training subset).
+    summary: the state the head reads: `cls`, `pooled` (the pretrained pooler's), or the mean over the `text` states
+    (better from scratch on little text).
+    tokenizer: `mini` (the mini words), `clip-bpe` (open_clip's BPE reduced to the ids of the training subset), `own` (the
+    one that lies with the weights in `init`), or a folder or hub id that holds one.
+    regions: what uniter and visualbert read of an image: `detector` features of the source, or learned `patches`.
+    region_width, max_regions: width of a region feature, and how many are kept, the surest first.
     """
 
-    init: Literal["scratch", "mini:student"] = "scratch"
+    name: Literal["one-stream", "uniter", "vilt", "visualbert"] = "one-stream"
+    init: str = "scratch"
     inputs: list[Literal["image", "query", "choices"]] = ["image", "query", "choices"]
-    summary: Literal["cls", "text"] = "cls"
-    tokenizer: Literal["mini", "clip-bpe"] = "clip-bpe"
+    summary: Literal["cls", "pooled", "text"] = "cls"
+    tokenizer: str = "clip-bpe"
+    regions: Literal["patches", "detector"] = "patches"
+    region_width: int = Field(default=2048, ge=1, le=16384)
+    max_regions: int = Field(default=100, ge=1, le=1000)
     width: int = Field(default=96, ge=8, le=4096)
     layers: int = Field(default=4, ge=1, le=48)
     heads: int = Field(default=4, ge=1, le=64)
@@ -42,6 +52,16 @@ class StudentOptions(Strict):
     def _fits(self):
         if self.init == "mini:student" and self.tokenizer != "mini":
             raise ValueError("init mini:student comes with the mini vocabulary: set tokenizer: mini")
+        if self.name == "one-stream" and self.init not in ("scratch", "mini:student"):
+            raise ValueError(f"init '{self.init}': the one-stream student has scratch and mini:student only")
+        if self.name != "one-stream" and "mini" in (self.tokenizer, self.init.partition(":")[0]):
+            raise ValueError(f"the mini weights and words belong to one-stream: set init and tokenizer for {self.name}")
+        if self.tokenizer == "own" and self.init == "scratch":
+            raise ValueError("tokenizer own lies with pretrained weights, and init is scratch")
+        if self.name != "one-stream" and "image" not in self.inputs:
+            raise ValueError(f"{self.name} always reads the image: leave `image` among the inputs")
+        if self.regions == "detector" and self.name not in ("uniter", "visualbert"):
+            raise ValueError(f"{self.name} reads pixels: regions: detector is for uniter and visualbert")
         if self.width % self.heads:
             raise ValueError(f"width {self.width} is not divisible by heads {self.heads}")
         if self.image_size % self.patch_size:
@@ -92,15 +112,15 @@ class TeacherOptions(Strict):
     """One unimodal teacher and the student state that is drawn to it.
 
     kind: `clip-image`, `clip-text`, or `text-encoder` (a masked-LM encoder, mean over its token states).
-    weights: the frozen teacher's weights. state: the student state distilled: `cls`, mean of `text`, mean of `image`, or
-    `summary`, whichever the head reads (student.summary).
+    weights: the frozen teacher's weights. state: the student state distilled: `cls`, `pooled`, mean of `text`, mean of
+    `image`, `whole_image` (the student's own token for it, else that mean), or `summary`, whichever the head reads.
     probe: what the teacher's confidence is read from: `joint` = a head on [image; text; image x text] of CLIP,
     `own` = a head on this teacher's feature alone.
     """
 
     kind: Literal["clip-image", "clip-text", "text-encoder"]
     weights: str
-    state: Literal["summary", "cls", "text", "image"] = "summary"
+    state: Literal["summary", "cls", "pooled", "text", "image", "whole_image"] = "summary"
     weight: float = Field(default=3.0, ge=0)
     probe: Literal["joint", "own"] = "joint"
 

@@ -6,7 +6,7 @@ from madbench.mini.pretraining import pretraining_scenes
 from madbench.mini.text import WORDS
 from madbench.mini.weights import NAMES, metadata_of, path_of_weights
 from madbench.models.mini_pretrain import CLIP_CONFIG, RECIPES, STUDENT_CONFIG, Captions, pretrain
-from madbench.models.students import mini_tokenizer
+from madbench.models.students.one_stream import mini_tokenizer
 from madbench.models.students.tokens import UNKNOWN
 from madbench.models.teachers.clip import ClipTeacher
 from madbench.models.teachers.text_encoder import TextTeacher

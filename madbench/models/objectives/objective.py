@@ -17,8 +17,9 @@ from madbench.models.objectives.confidence import confidence_weight
 from madbench.models.objectives.distances import distance
 from madbench.models.objectives.targets import Targets
 from madbench.models.options import ObjectiveOptions
-from madbench.models.students.cross_modal import States, right_probability
+from madbench.models.students.cross_modal import right_probability
 from madbench.models.students.encoding import Batch
+from madbench.models.students.interface import States
 
 
 class Objective(nn.Module):

@@ -7,39 +7,12 @@ does the attention.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-
 import torch
 from torch import nn
 
 from madbench.models.students.encoding import SEGMENTS, Batch
+from madbench.models.students.interface import States
 from madbench.models.students.tokens import PAD
-
-
-@dataclass
-class States:
-    """What a student offers to heads and objectives. S sequences, T text tokens, P patches, W width.
-
-    cls: [S, W] summary. text: [S, T, W]; text_padding: bool [S, T]. image: [S, P, W] or None without an image.
-    early_image: the patches after half of the layers, for pretraining.
-    """
-
-    cls: torch.Tensor
-    text: torch.Tensor
-    text_padding: torch.Tensor
-    image: torch.Tensor | None
-    early_image: torch.Tensor | None = None
-
-    def named(self, name: str) -> torch.Tensor:
-        """[S, W]: `cls`, the mean over `text` tokens, or the mean over `image` patches."""
-        if name == "cls":
-            return self.cls
-        if name == "text":
-            keep = (~self.text_padding).unsqueeze(-1).to(self.text.dtype)
-            return (self.text * keep).sum(1) / keep.sum(1).clamp(min=1)
-        if self.image is None:
-            raise ValueError("this student has no image states: its inputs leave the image out")
-        return self.image.mean(1)
 
 
 class CrossModalStudent(nn.Module):

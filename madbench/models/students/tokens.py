@@ -10,6 +10,7 @@ import re
 from collections.abc import Iterable, Sequence
 
 from madbench.errors import DataMalformed, DataMissing
+from madbench.models.students.hub import place_and_revision
 
 PAD, UNKNOWN, CLS, SEP, MASK = range(5)
 SPECIAL = ("[PAD]", "[UNK]", "[CLS]", "[SEP]", "[MASK]")
@@ -96,13 +97,17 @@ class PretrainedTokenizer:
         """From a local folder or a hub id. Raises DataMissing when there is none."""
         from transformers import AutoTokenizer
 
+        name, revision = place_and_revision(place)
+        fix = "name a folder or hub id that holds tokenizer.json or vocab.txt"
         try:
-            return cls(AutoTokenizer.from_pretrained(place).backend_tokenizer.to_str())
+            found = AutoTokenizer.from_pretrained(name, revision=revision)
+            content = found.backend_tokenizer.to_str()
         except (OSError, ValueError, AttributeError) as problem:
-            raise DataMissing(
-                f"no tokenizer at '{place}': {str(problem).splitlines()[0]}",
-                fix="name a folder or hub id that holds tokenizer.json or vocab.txt",
-            ) from None
+            raise DataMissing(f"no tokenizer at '{place}': {str(problem).splitlines()[0]}", fix=fix) from None
+        if len(found) <= len(found.all_special_ids):
+            # Without its vocabulary file transformers makes a tokenizer that knows no word, and says nothing.
+            raise DataMissing(f"no tokenizer at '{place}': it has no vocabulary", fix=fix)
+        return cls(content)
 
     @property
     def size(self) -> int:

@@ -127,9 +127,11 @@ class UniterEncoder(nn.Module):
         region_type = self.embeddings.token_type_embeddings.weight[REGION_TYPE]
         regions = self.img_embeddings(batch["img_feat"], batch["img_pos_feat"], region_type)
         packed = _pack(torch.cat([words, regions], 1), batch["gather_index"])
-        # [S, 1, 1, L]: every place looks at every place that is not padding.
-        visible = batch["attn_masks"].bool()[:, None, None, :]
-        return self.encoder(packed, attention_mask=visible).last_hidden_state
+        return self.encode(packed, batch["attn_masks"].bool())
+
+    def encode(self, embedded: torch.Tensor, visible: torch.Tensor) -> torch.Tensor:
+        """embedded [S, L, W], visible bool [S, L] -> [S, L, W]: every place looks at every visible place."""
+        return self.encoder(embedded, attention_mask=visible[:, None, None, :]).last_hidden_state
 
 
 class Uniter(nn.Module):
@@ -181,31 +183,14 @@ def load_official(
     Raises DataMalformed for weights that are missing, unknown or of another shape.
     """
     weights = _renamed(state_dict)
+    sizes = sizes_of(weights, config, types)
+    name = "uniter.embeddings.token_type_embeddings.weight"
+    given = weights[name]
+    if sizes.types > len(given):
+        weights[name] = torch.cat([given, given[:1].expand(sizes.types - len(given), -1)])
     heads = sorted({name.split(".")[0] for name in weights} - {"uniter"})
     if len(heads) > 1:
         raise DataMalformed(f"a checkpoint with several heads: {', '.join(heads)}", fix="keep the weights of one task")
-    given = weights.get("uniter.embeddings.token_type_embeddings.weight")
-    features = weights.get("uniter.img_embeddings.img_linear.weight")
-    if given is None or features is None:
-        raise DataMalformed("no UNITER weights: embeddings are missing", fix="give an official UNITER state dict")
-    if types is not None and types > len(given):
-        given = torch.cat([given, given[:1].expand(types - len(given), -1)])
-        weights["uniter.embeddings.token_type_embeddings.weight"] = given
-    absent = [name for name in _CONFIG if name not in config]
-    if absent:
-        raise DataMalformed(f"the config has no {', '.join(absent)}", fix="give the config.json of the checkpoint")
-    sizes = UniterSizes(
-        vocabulary=config["vocab_size"],
-        width=config["hidden_size"],
-        layers=config["num_hidden_layers"],
-        heads=config["num_attention_heads"],
-        inner_width=config["intermediate_size"],
-        positions=config["max_position_embeddings"],
-        types=len(given),
-        region_width=features.shape[1],
-        dropout=config.get("hidden_dropout_prob", 0.1),
-        attention_dropout=config.get("attention_probs_dropout_prob", 0.1),
-    )
     head = heads[0] if heads else None
     outputs = len(weights[f"{head}.3.bias"]) if head is not None and f"{head}.3.bias" in weights else 2
     module = Uniter(sizes, head, outputs)
@@ -218,6 +203,33 @@ def load_official(
             fix="use the config of the checkpoint",
         ) from None
     return module.eval()
+
+
+def sizes_of(state_dict: Mapping[str, torch.Tensor], config: Mapping[str, Any], types: int | None) -> UniterSizes:
+    """What a checkpoint and its config say together. types: at least so many text types; None: as many as it has.
+
+    Raises DataMalformed when either is not UNITER's.
+    """
+    weights = _renamed(state_dict)
+    given = weights.get("uniter.embeddings.token_type_embeddings.weight")
+    features = weights.get("uniter.img_embeddings.img_linear.weight")
+    if given is None or features is None:
+        raise DataMalformed("no UNITER weights: embeddings are missing", fix="give an official UNITER state dict")
+    absent = [name for name in _CONFIG if name not in config]
+    if absent:
+        raise DataMalformed(f"the config has no {', '.join(absent)}", fix="give the config.json of the checkpoint")
+    return UniterSizes(
+        vocabulary=config["vocab_size"],
+        width=config["hidden_size"],
+        layers=config["num_hidden_layers"],
+        heads=config["num_attention_heads"],
+        inner_width=config["intermediate_size"],
+        positions=config["max_position_embeddings"],
+        types=max(len(given), types or 0),
+        region_width=features.shape[1],
+        dropout=config.get("hidden_dropout_prob", 0.1),
+        attention_dropout=config.get("attention_probs_dropout_prob", 0.1),
+    )
 
 
 def _pack(states: torch.Tensor, index: torch.Tensor) -> torch.Tensor:

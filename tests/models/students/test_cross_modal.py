@@ -4,9 +4,10 @@ import torch
 from PIL import Image
 
 from madbench.models.options import StudentOptions
-from madbench.models.students import parameters_of, student_module
+from madbench.models.students import parameters_of
 from madbench.models.students.cross_modal import ChoiceHead, LabelHead, right_probability, task_loss
 from madbench.models.students.encoding import encode_split, make_batch
+from madbench.models.students.one_stream import student_module
 from madbench.models.students.tokens import WordTokenizer
 from madbench.tasks.contract import Example, LazyImage, SoftTarget
 

@@ -1,0 +1,128 @@
+"""UNITER as a student: examples in, states out. The architecture and its checkpoints are in `uniter.py`."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import torch
+from torch import nn
+
+from madbench.errors import DataMalformed, DataMissing
+from madbench.models.options import StudentOptions
+from madbench.models.students.encoding import Batch
+from madbench.models.students.interface import States, StudentKind
+from madbench.models.students.patches import PatchFeatures
+from madbench.models.students.tokens import Tokenizer
+from madbench.models.students.uniter import REGION_TYPE, UniterEncoder, UniterSizes, load_official, sizes_of
+
+CONFIG = "config.json"
+# Text types: question, (region), answer, rationale; a task without answers uses the first alone.
+TYPES = 4
+
+
+class UniterStudent(nn.Module):
+    """encoder: embeddings, encoder, pooler. patches: makes features from pixels; None for detector regions.
+
+    Words and regions stand one after the other with their padding between them, where the original closes the gap:
+    attention sees no padding, and only words have places, so the states are the same.
+    """
+
+    def __init__(self, encoder: UniterEncoder, width: int, patches: PatchFeatures | None):
+        super().__init__()
+        self.encoder = encoder
+        self.patches = patches
+        self.width = width
+
+    def forward(self, batch: Batch) -> States:
+        if self.patches is None:
+            features, boxes, hidden = batch.regions, batch.boxes, batch.region_padding
+        else:
+            features, boxes = self.patches(batch.pixels)
+            hidden = torch.zeros(features.shape[:2], dtype=torch.bool, device=features.device)
+        embeddings = self.encoder.embeddings
+        length = batch.ids.shape[1]
+        places = torch.arange(length, device=batch.ids.device).unsqueeze(0)
+        words = embeddings(batch.ids, places, batch.segments)
+        region_type = embeddings.token_type_embeddings.weight[REGION_TYPE]
+        regions = self.encoder.img_embeddings(features, boxes, region_type).repeat_interleave(batch.choices, 0)
+        hidden = hidden.repeat_interleave(batch.choices, 0)
+        states = self.encoder.encode(torch.cat([words, regions], 1), torch.cat([~batch.padding, ~hidden], 1))
+        return States(
+            cls=states[:, 0],
+            text=states[:, :length],
+            text_padding=batch.padding,
+            image=states[:, length:],
+            image_padding=hidden,
+            pooled=self.encoder.pooler(states),
+        )
+
+
+class UniterKind(StudentKind):
+    """init: a folder with the official config.json and one file of weights (*.safetensors, *.pt or *.bin)."""
+
+    def resolved(self, options: StudentOptions) -> StudentOptions:
+        if options.init == "scratch":
+            return options
+        sizes = sizes_of(*_read(options.init), types=TYPES)
+        return options.model_copy(
+            update={
+                "width": sizes.width,
+                "layers": sizes.layers,
+                "heads": sizes.heads,
+                "region_width": sizes.region_width,
+                "max_tokens": min(options.max_tokens, sizes.positions),
+            }
+        )
+
+    def build(self, options: StudentOptions, tokenizer: Tokenizer) -> tuple[nn.Module, None]:
+        patches = None
+        if options.regions == "patches":
+            patches = PatchFeatures(options.image_size, options.patch_size, options.region_width)
+        if options.init != "scratch":
+            official = load_official(*_read(options.init), types=TYPES)
+            return UniterStudent(official.uniter, official.sizes.width, patches), None
+        sizes = UniterSizes(
+            vocabulary=tokenizer.size,
+            width=options.width,
+            layers=options.layers,
+            heads=options.heads,
+            inner_width=4 * options.width,
+            positions=options.max_tokens,
+            types=TYPES,
+            region_width=options.region_width,
+            dropout=options.dropout,
+            attention_dropout=options.dropout,
+        )
+        return UniterStudent(UniterEncoder(sizes), sizes.width, patches), None
+
+
+def _read(folder: str) -> tuple[dict[str, torch.Tensor], dict]:
+    """(state dict, config). Raises DataMissing or DataMalformed; never unpickles objects."""
+    root = Path(folder)
+    files = [file for pattern in ("*.safetensors", "*.pt", "*.bin") for file in sorted(root.glob(pattern))]
+    if not (root / CONFIG).is_file() or not files:
+        raise DataMissing(
+            f"no UNITER checkpoint in '{folder}'", fix=f"put {CONFIG} and the weights (.safetensors or .pt) there"
+        )
+    if len(files) > 1:
+        raise DataMalformed(
+            f"'{folder}' holds several files of weights: {', '.join(file.name for file in files)}", fix="keep one"
+        )
+    if files[0].suffix == ".safetensors":
+        from safetensors.torch import load_file
+
+        weights = load_file(files[0])
+    else:
+        try:
+            weights = torch.load(files[0], map_location="cpu", weights_only=True)
+        except Exception as problem:
+            raise DataMalformed(
+                f"weights cannot be read without unpickling: {str(problem).splitlines()[0]}",
+                fix="save the plain state dict again",
+                where=files[0],
+            ) from None
+    return weights, json.loads((root / CONFIG).read_text(encoding="utf-8"))
+
+
+KIND = UniterKind()

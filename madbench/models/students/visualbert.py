@@ -1,0 +1,93 @@
+"""VisualBERT (Li et al. 2019) of transformers: words and image regions through one BERT encoder.
+
+Regions are detector features; where a source has none, patches of the picture with a projection that is learned.
+"""
+
+from __future__ import annotations
+
+import torch
+from torch import nn
+
+from madbench.models.options import StudentOptions
+from madbench.models.students.encoding import Batch
+from madbench.models.students.hub import load_pretrained, pretrained_config
+from madbench.models.students.interface import States, StudentKind
+from madbench.models.students.patches import PatchFeatures
+from madbench.models.students.tokens import Tokenizer
+
+
+class VisualBertStudent(nn.Module):
+    """model: transformers' `VisualBertModel`. patches: makes features from pixels; None for detector regions."""
+
+    def __init__(self, model, patches: PatchFeatures | None):
+        super().__init__()
+        self.model = model
+        self.patches = patches
+        self.width = model.config.hidden_size
+
+    def forward(self, batch: Batch) -> States:
+        if self.patches is None:
+            features, hidden = batch.regions, batch.region_padding
+        else:
+            features, _ = self.patches(batch.pixels)
+            hidden = torch.zeros(features.shape[:2], dtype=torch.bool, device=features.device)
+        features = features.repeat_interleave(batch.choices, 0)
+        hidden = hidden.repeat_interleave(batch.choices, 0)
+        out = self.model(
+            input_ids=batch.ids,
+            attention_mask=(~batch.padding).long(),
+            # Its two types tell words from regions.
+            token_type_ids=torch.zeros_like(batch.ids),
+            visual_embeds=features,
+            visual_attention_mask=(~hidden).long(),
+            visual_token_type_ids=torch.ones_like(hidden, dtype=torch.long),
+        )
+        states, length = out.last_hidden_state, batch.ids.shape[1]
+        return States(
+            cls=states[:, 0],
+            text=states[:, :length],
+            text_padding=batch.padding,
+            image=states[:, length:],
+            image_padding=hidden,
+            pooled=out.pooler_output,
+        )
+
+
+class VisualBertKind(StudentKind):
+    def resolved(self, options: StudentOptions) -> StudentOptions:
+        if options.init == "scratch":
+            return options
+        config = pretrained_config(options.init, "visual_bert")
+        return options.model_copy(
+            update={
+                "width": config.hidden_size,
+                "layers": config.num_hidden_layers,
+                "heads": config.num_attention_heads,
+                "region_width": config.visual_embedding_dim,
+                "max_tokens": min(options.max_tokens, config.max_position_embeddings),
+            }
+        )
+
+    def build(self, options: StudentOptions, tokenizer: Tokenizer) -> tuple[nn.Module, None]:
+        from transformers import VisualBertConfig, VisualBertModel
+
+        patches = None
+        if options.regions == "patches":
+            patches = PatchFeatures(options.image_size, options.patch_size, options.region_width)
+        if options.init != "scratch":
+            return VisualBertStudent(load_pretrained(VisualBertModel, options.init), patches), None
+        config = VisualBertConfig(
+            vocab_size=tokenizer.size,
+            hidden_size=options.width,
+            visual_embedding_dim=options.region_width,
+            num_hidden_layers=options.layers,
+            num_attention_heads=options.heads,
+            intermediate_size=4 * options.width,
+            max_position_embeddings=options.max_tokens,
+            hidden_dropout_prob=options.dropout,
+            attention_probs_dropout_prob=options.dropout,
+        )
+        return VisualBertStudent(VisualBertModel(config), patches), None
+
+
+KIND = VisualBertKind()
