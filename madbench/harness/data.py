@@ -115,8 +115,7 @@ class _Memory:
         return self._rows[split]
 
     def vocabulary(self, task: Task, source: Source) -> ClosedVocabulary:
-        # An answer file may be attached or changed while the annotations stay.
-        key = sha256_of({name: remembered_sha256(path) for name, path in sorted(source.layout.extras.items())})
+        key = sha256_of(extra_contents(source))
         if key not in self._vocabulary:
             read = lambda split: self.read(task, source, split)  # noqa: E731
             self._vocabulary[key] = task.closed_vocabulary(source.layout, read)
@@ -124,7 +123,7 @@ class _Memory:
 
     def conditions(self, task: Task, source: Source, protocol: Protocol, limit: int | None):
         declared = protocol.conditions[task.name]
-        key = sha256_of([[one.model_dump(mode="json") for one in declared], limit])
+        key = sha256_of([[one.model_dump(mode="json") for one in declared], limit, extra_contents(source)])
         if key not in self._conditions:
             read = lambda split: self.read(task, source, split)  # noqa: E731
             self._conditions[key] = tuple(build_conditions(task, source, declared, read, tasks_code(), limit))
@@ -194,7 +193,7 @@ def digest(source: Source, protocol: Protocol, draw: int, limit: int | None) -> 
     task = TASKS.load(source.task)
     splits = splits_used(source, protocol)
     content = fingerprint(source.layout, splits)
-    extras = {name: remembered_sha256(path) for name, path in sorted(source.layout.extras.items())}
+    extras = extra_contents(source)
     key = sha256_of(
         [
             DIGEST_FORM,
@@ -217,6 +216,11 @@ def digest(source: Source, protocol: Protocol, draw: int, limit: int | None) -> 
         write_json(file, found)
     _refuse_overlap(found, protocol, task.name)
     return found
+
+
+def extra_contents(source: Source) -> dict[str, str]:
+    """Name -> sha256 of the extra files: one may be attached or changed while the annotations stay."""
+    return {name: remembered_sha256(path) for name, path in sorted(source.layout.extras.items())}
 
 
 def splits_used(source: Source, protocol: Protocol) -> list[str]:

@@ -165,7 +165,8 @@ def _keep_card(kept: int) -> str:
     return _CARD.format(
         what=f"Of every choice only {words} that an attack model leans on most can be read, the others are hidden.",
         formula=f"hidden are all positions but {words} of the largest loss (none, when there are no more)",
-        tests="how far the strongest cue words carry alone; a high score says that they suffice.",
+        tests="how far the words that speak most for the right decision carry alone; they are chosen knowing the label, "
+        "so a score above that on the unshifted rows is to be expected.",
     )
 
 
