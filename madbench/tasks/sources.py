@@ -82,11 +82,11 @@ def locate(task: Task, root: Path) -> Layout:
 
 
 def _attached(task: str) -> dict[str, Path]:
-    """Extra files that the user named one by one; they win over those below the root."""
+    """Extra files that the user named one by one, as far as they are still there; they win over those below the root."""
     file = home() / "extra_files.json"
     if not file.is_file():
         return {}
-    return {name: Path(path) for name, path in read_json(file).get(task, {}).items()}
+    return {name: Path(path) for name, path in read_json(file).get(task, {}).items() if Path(path).is_file()}
 
 
 def attach(task: str, name: str, path: Path) -> None:
