@@ -1,0 +1,172 @@
+"""Questions and annotations of the sets derived from VQA v2: the elements of VQA v2, in files of other shapes.
+
+Some of these files are bare lists, some the official objects; some add a field; in one, ids alone do not tell two
+questions apart. What an element must hold is the same as in VQA v2, and is checked here.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Callable, Hashable, Iterator, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from sys import intern
+from typing import Any, NoReturn
+
+from madbench.errors import DataMalformed
+from madbench.tasks.reading import field, read_json_list
+from madbench.tasks.vqa.coco import Places
+from madbench.tasks.vqa.reader import ANSWER_TYPES, ANSWERS
+from madbench.tasks.vqa.rows import VqaRow
+
+Record = Mapping[str, Any]
+QUESTION_FIELDS = {"question_id": int, "image_id": int, "question": str}
+ANNOTATION_FIELDS = {
+    "question_id": int,
+    "image_id": int,
+    "question_type": str,
+    "answer_type": str,
+    "multiple_choice_answer": str,
+    "answers": list,
+}
+_ONE_RELEASE = "use questions and annotations of one release"
+_IDS = list(range(1, ANSWERS + 1))
+
+
+@dataclass(frozen=True)
+class ElementFile:
+    """A JSON file of elements. key: the field that holds the list, or None when the file is the list."""
+
+    path: Path
+    key: str | None
+
+    def elements(self, fields: Mapping[str, type]) -> Iterator[tuple[int, Record]]:
+        """(index, element), each with these fields. Raises DataMissing, DataMalformed with file:line and the field."""
+        kinds = tuple(fields.items())
+        index = 0
+        for part in read_json_list(self.path, self.key, "check that this is the file of the official release"):
+            for record in part:
+                if not isinstance(record, dict) or any(type(record.get(name)) is not kind for name, kind in kinds):
+                    self._explain(index, record, fields)
+                yield index, record
+                index += 1
+
+    def refuse(self, index: int, what: str, fix: str) -> NoReturn:
+        raise DataMalformed(
+            f"{self.key or 'element'}[{index}]: {what}",
+            fix=fix,
+            where=f"{self.path}:{self._line(index)}",
+        )
+
+    def _explain(self, index: int, record: Any, fields: Mapping[str, type]) -> NoReturn:
+        line = self._line(index)
+        if not isinstance(record, dict):
+            self.refuse(index, "not an object", "restore the file")
+        for name, kind in fields.items():
+            field(record, name, kind, self.path, line)
+        self.refuse(index, "a field has the wrong type", "restore the file")
+
+    def _line(self, index: int) -> int:
+        """The line on which an element begins; only asked once something is wrong with a file that is valid JSON."""
+        text = self.path.read_bytes().decode("utf-8-sig")
+        start = re.search(r"\s*\[" if self.key is None else rf'"{self.key}"\s*:\s*\[', text)
+        if start is None:
+            return 1
+        decoder, skip, position = json.JSONDecoder(), re.compile(r"[\s,]*"), start.end()
+        for step in range(index + 1):
+            position = skip.match(text, position).end()
+            if step < index:
+                _, position = decoder.raw_decode(text, position)
+        return text.count("\n", 0, position) + 1
+
+
+@dataclass(frozen=True)
+class Pair:
+    """A question and its annotation. index: the annotation's place in its file, for messages."""
+
+    question: Record
+    annotation: Record
+    file: ElementFile
+    index: int
+
+    def row(self, example_id: str, places: Places, group: str | None = None) -> VqaRow:
+        """The row, its answers checked. places: of its image and regions. Raises DataMalformed with file:line."""
+        annotation = self.annotation
+        if annotation["answer_type"] not in ANSWER_TYPES:
+            what = f"field 'answer_type' is {annotation['answer_type']!r}, not one of {', '.join(ANSWER_TYPES)}"
+            self.file.refuse(self.index, what, "correct the value")
+        answer_type = intern(annotation["answer_type"])
+        return VqaRow(
+            example_id=example_id,
+            image_id=str(annotation["image_id"]),
+            image_path=places[0],
+            region_path=places[1],
+            group=group,
+            stratum=answer_type,
+            question=self.question["question"],
+            question_type=intern(annotation["question_type"]),
+            answer_type=answer_type,
+            answers=self._answers(annotation["answers"]),
+            multiple_choice_answer=intern(annotation["multiple_choice_answer"]),
+        )
+
+    def _answers(self, given: list) -> tuple[str, ...]:
+        """The raw answers in file order: the score of a question depends on their order in its last bit."""
+        try:
+            answers = tuple([intern(one["answer"]) for one in given])
+            ids = [one["answer_id"] for one in given]
+        except (KeyError, TypeError):
+            self.file.refuse(
+                self.index, "an element of 'answers' lacks 'answer' (text) or 'answer_id'", "restore the file"
+            )
+        if len(answers) != ANSWERS:
+            self.file.refuse(self.index, f"'answers' has {len(answers)} entries, not ten", "restore the file")
+        if ids != _IDS and (any(type(one) is not int for one in ids) or sorted(ids) != _IDS):
+            self.file.refuse(self.index, f"the answer_ids are {ids}, not 1 to 10", "restore the file")
+        return answers
+
+
+def pairs(
+    questions: ElementFile,
+    annotations: ElementFile,
+    identity: Callable[[Record], Hashable] = lambda record: record["question_id"],
+    shared: Mapping[str, type] | None = None,
+) -> Iterator[Pair]:
+    """Every question with its annotation, in the order of the annotations.
+
+    identity: what tells questions apart, from the fields of either file. shared: more fields that both files must have
+    with equal values (`image_id` always is one).
+    Raises DataMalformed with file:line and the field for: a missing or mistyped field, a question that occurs twice,
+    one that only one of the files has, two values of a shared field.
+    """
+    shared = dict(shared or {})
+    asked: dict[Hashable, tuple[int, Record]] = {}
+    for index, record in questions.elements({**QUESTION_FIELDS, **shared}):
+        if record["image_id"] < 0:
+            questions.refuse(index, "field 'image_id' is negative", "restore the file")
+        one = identity(record)
+        if one in asked:
+            questions.refuse(
+                index, f"question_id {record['question_id']} occurs a second time", "remove one of the two"
+            )
+        asked[one] = index, record
+    seen = set()
+    for index, record in annotations.elements({**ANNOTATION_FIELDS, **shared}):
+        one, number = identity(record), record["question_id"]
+        if one in seen:
+            annotations.refuse(index, f"question_id {number} occurs a second time", "remove one of the two")
+        seen.add(one)
+        if one not in asked:
+            what = f"question_id {number} has no question in {questions.path.name}"
+            annotations.refuse(index, what, _ONE_RELEASE)
+        question = asked[one][1]
+        for name in ("image_id", *shared):
+            if record[name] != question[name]:
+                what = f"{name} {record[name]} of question_id {number} is {question[name]} in {questions.path.name}"
+                annotations.refuse(index, what, _ONE_RELEASE)
+        yield Pair(question, record, annotations, index)
+    if len(seen) < len(asked):
+        index, record = next(value for one, value in asked.items() if one not in seen)
+        what = f"question_id {record['question_id']} has no annotation in {annotations.path.name}"
+        questions.refuse(index, f"{what} ({len(asked) - len(seen)} such questions)", _ONE_RELEASE)
