@@ -186,3 +186,17 @@ def registered(monkeypatch):
 @pytest.fixture
 def bench(tmp_path, registered):
     return Bench(tmp_path)
+
+
+@pytest.fixture(scope="session")
+def small_worlds(tmp_path_factory):
+    """Task -> root of a small world in the official layout, with labelled and unlabelled splits; not to be changed."""
+    from madbench.mini.build import write_world
+
+    sizes = {
+        "vcr": {"train": 80, "val": 12, "test": 3},
+        "snli_ve": {"train": 80, "dev": 6, "test": 12},
+        "vqa": {"train": 80, "val": 16, "test": 4},
+    }
+    base = tmp_path_factory.mktemp("worlds")
+    return {task: write_world(task, base / task, sizes=sizes[task]) for task in sizes}
