@@ -12,7 +12,17 @@ from madbench.protocols.loading import json_schema_text
 
 LOWSHOT = ("lowshot-1pct", "lowshot-5pct", "lowshot-10pct")
 CLOSED = ("full-closed-vocabulary", "lowshot-1pct-closed-vocabulary")
-NAMES = ("domainshift", "domainshift-adversarial", "full", *CLOSED, *LOWSHOT)
+# trained as `full`, for one task or all; and trained on a set of their own
+AS_FULL = (
+    "corruptions",
+    "domainshift",
+    "domainshift-adversarial",
+    "domainshift-gqa-ood",
+    "domainshift-ve",
+    "domainshift-vqa",
+)
+OWN_TRAINING = ("domainshift-vqacp", "domainshift-vqavs")
+NAMES = (*AS_FULL, *OWN_TRAINING, "full", *CLOSED, *LOWSHOT)
 
 
 def test_the_protocols_are_listed_and_the_base_is_not():
@@ -57,7 +67,7 @@ def test_low_shot_protocols_differ_in_fraction_and_selection_only():
     assert all(load_protocol(name).draws == [0, 1, 2, 3, 4] for name in LOWSHOT)
 
 
-@pytest.mark.parametrize("name", ["domainshift", "domainshift-adversarial"])
+@pytest.mark.parametrize("name", AS_FULL)
 def test_domainshift_trains_exactly_as_full_does(name):
     full, shifted = load_protocol("full"), load_protocol(name)
     assert set(shifted.tasks) <= set(full.tasks)
@@ -72,6 +82,32 @@ def test_domainshift_trains_exactly_as_full_does(name):
         "text_rendering",
     ):
         assert getattr(full, field) == getattr(shifted, field)
+
+
+@pytest.mark.parametrize("name", OWN_TRAINING)
+def test_a_set_with_a_training_of_its_own_selects_and_reports_within_it(name):
+    protocol, full = load_protocol(name), load_protocol("full")
+    training = protocol.training_split("vqa")
+    family = training.removesuffix("train")
+    assert protocol.tasks == ["vqa"] and family in ("cp-", "vs-")
+    assert all(one.source_split.startswith(family) for one in protocol.conditions["vqa"])
+    assert protocol.select["vqa"].images == 0.02 or protocol.select["vqa"].split == f"{family}val"
+    assert protocol.image_overlap == "by-construction"
+    for field in ("subset", "selection", "eval_points", "draws", "seeds", "metrics"):
+        assert getattr(full, field) == getattr(protocol, field)
+    assert protocol.budget["vqa"] == full.budget["vqa"]
+
+
+def test_the_unshifted_rows_of_vqa_cp_are_carved_out_of_its_training_split():
+    identity, shifted = load_protocol("domainshift-vqacp").conditions["vqa"]
+    assert (identity.name, identity.source_split, identity.images) == ("id", "cp-train", 0.02)
+    assert (shifted.name, shifted.kind, shifted.images) == ("cp-test", "split", None)
+
+
+def test_every_task_gets_the_same_corruptions():
+    conditions = load_protocol("corruptions").conditions
+    kinds = ["gaussian-noise-3", "blur-3", "jpeg-3", "contrast-3"]
+    assert all([one.name for one in conditions[task][1:]] == kinds for task in ("vcr", "snli_ve", "vqa"))
 
 
 def test_full_selects_as_published_splits_allow():
