@@ -8,6 +8,7 @@ from typing import Annotated
 import typer
 
 from madbench.cli.data_attack import attack_command
+from madbench.cli.data_features import convert_features_command
 from madbench.cli.data_shift import shift_command
 from madbench.cli.data_subset import subset_command
 
@@ -27,29 +28,34 @@ def mini_command(
         str | None, typer.Option(help="Make the small weights again: clip, text, student or all (long; needs --out).")
     ] = None,
     runs: Annotated[Path, typer.Option(help="With --card: the results folder.")] = Path("runs"),
+    regions: Annotated[bool, typer.Option("--regions", help="With --out: region features too.")] = False,
 ) -> None:
     """Write the mini data in the official layouts, measure it, or make its weights."""
     from madbench.errors import UsageError
 
     if (out is not None and pretrain is None) + card + (pretrain is not None) != 1:
         raise UsageError("choose one thing to do", fix="--out DIR, --card, or --pretrain NAME --out DIR")
+    if regions and (card or pretrain is not None):
+        raise UsageError("--regions goes with --out alone", fix="leave it out")
     if card:
         _measure_card(runs)
     elif pretrain is not None:
         _pretrain(pretrain, out)
     else:
-        _write_mini(out)
+        _write_mini(out, regions)
 
 
-def _write_mini(out: Path) -> None:
+def _write_mini(out: Path, with_regions: bool) -> None:
     from madbench.errors import UsageError
-    from madbench.mini.build import TASKS, write_world
+    from madbench.mini.build import TASKS, write_regions, write_world
 
     for task in TASKS:
         if (out / task).exists():
             raise UsageError(f"{out / task} is there already", fix="name a new folder, or remove it")
     for task in TASKS:
         typer.echo(f"{task}: {write_world(task, out / task)}")
+        if with_regions:
+            typer.echo(f"{task}: {write_regions(task, out / task)}")
 
 
 def _measure_card(runs: Path) -> None:
@@ -62,7 +68,9 @@ def _measure_card(runs: Path) -> None:
     result = run(list(MODELS), [LOW, FULL], data="mini", out=runs, jobs=None)
     typer.echo(render(check(load_runs([runs]).records)))
     root = ensure()
-    size = sum(path.stat().st_size for path in root.rglob("*") if path.is_file()) / 2**20
+    size = (
+        sum(path.stat().st_size for path in root.rglob("*") if path.is_file() and "regions" not in path.parts) / 2**20
+    )
     typer.echo(f"\ndisk: {size:.0f} MiB in files (target: under 150)\n\nshortcut levels, without the picture:")
     for name, level in measure(*(root / task for task in ("vcr", "snli_ve", "vqa"))).items():
         typer.echo(f"  {name:45} {level:.3f}")
@@ -133,3 +141,4 @@ def check_command(
 data.command("shift")(shift_command)
 data.command("attack")(attack_command)
 data.command("subset")(subset_command)
+data.command("convert-features")(convert_features_command)

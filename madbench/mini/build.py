@@ -65,10 +65,17 @@ def ensure_regions(task: str) -> Path:
 
     They are no part of the world as it is first written: only models that read regions need them.
     """
-    out = ensure(task) / regions.FOLDER
-    if not regions.is_complete(out, WORLD_SEED):
-        write = lambda temporary: regions.write(task, temporary, WORLD_SEED, SIZES[task])  # noqa: E731
-        _write_and_rename(out, write, lambda folder: regions.is_complete(folder, WORLD_SEED))
+    root = ensure(task)
+    return (
+        root / regions.FOLDER if regions.is_complete(root / regions.FOLDER, WORLD_SEED) else write_regions(task, root)
+    )
+
+
+def write_regions(task: str, root: Path) -> Path:
+    """Write the region features of a whole world that lies at `root`, and return their folder; it appears complete."""
+    out = root / regions.FOLDER
+    write = lambda temporary: regions.write(task, temporary, WORLD_SEED, SIZES[task])  # noqa: E731
+    _write_and_rename(out, write, lambda folder: regions.is_complete(folder, WORLD_SEED))
     return out
 
 
