@@ -16,6 +16,7 @@ from madbench.harness.reuse import can_serve
 from madbench.harness.store import Store
 from madbench.models.load import load_model
 from madbench.models.spec import ModelFile, ModelSpec, merge
+from madbench.models.weight_references import identity_of, references
 from madbench.protocols import load_protocol
 from madbench.protocols.schema import Protocol
 from madbench.registry import ADAPTERS, TASKS
@@ -246,18 +247,17 @@ def _fields_at(schema: Any, path: Sequence[Any]) -> list[str]:
 
 
 def initial_weights(spec: ModelSpec, source: Source) -> dict[str, str]:
-    """Name -> sha256 of the mini weights a spec starts from. Raises UsageError for them on other data."""
+    """Name -> content hash or pinned revision of all weights a spec starts from.
+
+    Raises UsageError for mini weights on other data and for names that pin nothing, DataMissing for paths.
+    """
     names = spec.mini_weights()
     if names and source.kind != "mini":
         raise UsageError(
             f"model '{spec.name}' starts from {', '.join(names)}, which only know the mini data, and {source.task} is real",
             fix=f"give the model a `profiles: {{real: ...}}` without them, or run with --data {source.task}=mini",
         )
-    if not names:
-        return {}
-    from madbench.mini.weights import sha256_of_weights
-
-    return {name: sha256_of_weights(name) for name in names}
+    return {name: identity_of(name) for name in references(spec.options)}
 
 
 def check_needs(

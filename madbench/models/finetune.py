@@ -8,7 +8,6 @@ from collections.abc import Sequence
 import numpy as np
 import torch
 
-from madbench.mini.weights import sha256_of_weights
 from madbench.models.adapter import Account, ModelAdapter
 from madbench.models.confidence_probes import ConfidenceProbes
 from madbench.models.finetune_module import FinetuneModule, KeptModel, TrainingData, build_head
@@ -19,6 +18,7 @@ from madbench.models.students import parameters_of, student_kind
 from madbench.models.students.encoding import EncodedSplit, encode_split, texts_of
 from madbench.models.students.tokens import Tokenizer, tokenizer_from
 from madbench.models.teachers.features import FeatureStore
+from madbench.models.weight_references import identity_of, references
 from madbench.tasks.contract import Example, Split
 from madbench.training.loop import Hooks, LoopOptions, train
 from madbench.training.schedule import batch_rows, evaluation_steps, examples_to_see
@@ -247,7 +247,6 @@ class Finetune(ModelAdapter):
 
     def _book(self, module: FinetuneModule, updates: int, data: TrainingData) -> Account:
         options = self.chosen
-        names = {options.student.init} | {teacher.weights for teacher in options.objective.teachers}
         teachers = [] if module.objective is None else self._builder.teachers
         labels = [getattr(teacher, "labels_seen", 0) for teacher in teachers]
         notes = ["from scratch"] if options.student.init == "scratch" else []
@@ -266,7 +265,7 @@ class Finetune(ModelAdapter):
             teacher_s=self._teacher_seconds,
             teacher_labels=max(labels, default=0),
             unlabelled=len(data.pool) if data.pool is not None else 0,
-            weights={name: sha256_of_weights(name) for name in sorted(names) if name.startswith("mini:")},
+            weights={name: identity_of(name) for name in references(self.spec.options)},
             notes=tuple(notes),
         )
 
