@@ -231,7 +231,8 @@ class FinishedCell:
         return found
 
     def _leg(self, name: str, rows: Sequence[Row], leg: str) -> LegPredictions:
-        return self.job.evaluation.predict(self.adapter, name, rows, leg)
+        # An evaluation keeps the rows of a name; here one name may stand for all rows of a split, or for some.
+        return replace(self.job.evaluation, _views={}).predict(self.adapter, name, rows, leg)
 
     def _given(self, name: str, rows: Sequence[Row], answer: int) -> np.ndarray:
         """vcr: scores `[rows, 4]` of the rationales of rows that show this answer as the right one."""
