@@ -14,7 +14,7 @@ from typing import Any, BinaryIO
 
 import orjson
 
-BLOCK = 4 << 20  # bytes read at a time; a piece that is parsed is about that long
+BLOCK = 1 << 20  # bytes read at a time; a piece that is parsed is about that long and stays in the caches
 _HEAD = 1 << 20  # the list begins within that many bytes, or the file is read as a whole
 _DIGITS = bytes(48 if 48 <= code < 58 else 32 for code in range(256))
 _LONG_NUMBER = b"0" * 19
@@ -54,7 +54,7 @@ def pieces(stream: BinaryIO, key: str | None) -> Iterator[list]:
         if before.endswith(b","):
             yield _checked(b"[" + before[:-1] + b"]", before, again)
             text = text[cut:]
-        elif len(text) > 16 * BLOCK:
+        elif len(text) > 64 * BLOCK:
             raise NotStreamed
         text += block
     last = _checked(b"[" + text if key is None else b"{" + name + b":[" + text, text, again)

@@ -18,6 +18,7 @@ from pathlib import Path, PurePosixPath, PureWindowsPath
 from typing import TYPE_CHECKING, Any
 
 from madbench.errors import DataMalformed, DataMissing
+from madbench.tasks.archives import open_file
 from madbench.tasks.json_stream import NotStreamed, loads, pieces
 
 if TYPE_CHECKING:
@@ -191,7 +192,7 @@ def _oversized(path: Path) -> DataMalformed:
 
 def _open(path: Path):
     try:
-        return open(path, "rb")
+        return open_file(path)
     except (FileNotFoundError, NotADirectoryError, IsADirectoryError):
         raise DataMissing("file not found", fix="check the root, or put the file there", where=path) from None
     except OSError as problem:

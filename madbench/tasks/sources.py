@@ -11,10 +11,12 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from madbench.errors import DataMissing, UsageError, did_you_mean
-from madbench.files import read_json, sha256_of, sha256_of_file, write_json
+from madbench.files import read_json, sha256_of, write_json
 from madbench.home import home
 from madbench.registry import TASKS
+from madbench.tasks import archives
 from madbench.tasks.contract import Layout, Task
+from madbench.tasks.remembered import remembered_sha256
 
 MINI_LINE = "no data set is registered: running on MINI, the small generated data that ships with madbench"
 
@@ -188,18 +190,6 @@ def fingerprint(layout: Layout, splits: Iterable[str]) -> str:
     return sha256_of(content)
 
 
-def remembered_sha256(file: Path) -> str:
-    """Hex sha256 of a file's content, computed once for each (path, size, mtime_ns)."""
-    known_file = home() / "fingerprints.json"
-    known = read_json(known_file) if known_file.is_file() else {}
-    stat = file.stat()
-    key = f"{file.resolve()}|{stat.st_size}|{stat.st_mtime_ns}"
-    if key not in known:
-        known = {**known, key: sha256_of_file(file)}
-        write_json(known_file, known)
-    return known[key]
-
-
 def unofficial(task: Task, kind: str, counts: Mapping[str, int]) -> list[str]:
     """What is not official about a source: its kind, or row counts that differ. Empty when it is.
 
@@ -217,4 +207,4 @@ def unofficial(task: Task, kind: str, counts: Mapping[str, int]) -> list[str]:
 def has_split(layout: Layout, split: str) -> bool:
     """Whether every annotation file of a split is there."""
     files = layout.files.get(split, ())
-    return bool(files) and all(file.is_file() for file in files)
+    return bool(files) and all(archives.is_file(file) for file in files)

@@ -11,14 +11,17 @@ from collections import Counter, defaultdict
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from fractions import Fraction
-from functools import cmp_to_key
-from math import floor
+from functools import cached_property
+from math import floor, lcm
 from typing import Any
+
+import numpy as np
 
 from madbench.errors import DataError
 from madbench.files import sha256_of_lines
 from madbench.protocols import schema
 from madbench.tasks.contract import Row
+from madbench.tasks.table import RowTable, coded, column, where
 
 # A model cannot learn a class it has never seen, and a three-class task has no excuse for that.
 TASKS_NEEDING_EVERY_STRATUM = frozenset({"snli_ve"})
@@ -26,13 +29,14 @@ TASKS_NEEDING_EVERY_STRATUM = frozenset({"snli_ve"})
 
 @dataclass(frozen=True)
 class Subset:
-    """The rows a cell may use. train, select: rows in file order, select None without a select rule.
+    """The rows a cell may use. train, select: rows in file order, select None without a select rule; a part of a
+    `RowTable` when the rows came in one.
 
     manifest: JSON-ready; ids (sorted), their sha256, counts, and label shares beside those of the pool.
     """
 
-    train: tuple[Row, ...]
-    select: tuple[Row, ...] | None
+    train: Sequence[Row]
+    select: Sequence[Row] | None
     manifest: dict[str, Any]
 
 
@@ -59,31 +63,29 @@ def stratified_order(strata: dict[str, str | None], task: str, draw: int) -> lis
     members = defaultdict(list)
     for unit, stratum in strata.items():
         members[stratum].append(unit)
+    # All fractions over one denominator, as integers: floats would make the order depend on rounding.
+    denominator = lcm(*map(len, members.values()))
     placed = []
     for units in members.values():
-        for rank, unit in enumerate(key_order(units, task, draw)):
-            placed.append((2 * rank + 1, 2 * len(units), unit_key(task, draw, unit), unit))
-
-    def compare(left, right):
-        # Cross-multiplied integers: floats would make the order depend on rounding.
-        first, second = left[0] * right[1], right[0] * left[1]
-        return (first > second) - (first < second) or (left[2:] > right[2:]) - (left[2:] < right[2:])
-
-    return [item[3] for item in sorted(placed, key=cmp_to_key(compare))]
+        step = denominator // len(units)
+        keyed = sorted((unit_key(task, draw, unit), unit) for unit in units)
+        placed += [((2 * rank + 1) * step, key, unit) for rank, (key, unit) in enumerate(keyed)]
+    return [unit for _, _, unit in sorted(placed)]
 
 
-def carve(rows: Sequence[Row], task: str, fraction: float) -> tuple[list[Row], list[Row]]:
+def carve(rows: Sequence[Row], task: str, fraction: float) -> tuple[Sequence[Row], Sequence[Row]]:
     """`(the rest, the part)`: a fraction of the images with all their rows, the same part for every draw.
 
     The first share(fraction, U) of the U images by sha256("madbench-carve-v1|{task}|{image id}"), for data sets whose
     training split must also give the unshifted evaluation rows (VQA-CP has no official ones).
     """
+    units = _Units(rows, "image_id")
     images = sorted(
-        {row.image_id for row in rows},
+        units.present(),
         key=lambda image: (hashlib.sha256(f"madbench-carve-v1|{task}|{image}".encode()).hexdigest(), image),
     )
-    part = set(images[: share(fraction, len(images))])
-    return [row for row in rows if row.image_id not in part], [row for row in rows if row.image_id in part]
+    part = units.rows_of(images[: share(fraction, len(images))])
+    return where(rows, ~part), where(rows, part)
 
 
 def draw_subset(
@@ -102,33 +104,33 @@ def draw_subset(
     limit: at most that many units of train and of select, for trying things out.
     Raises DataError when there are fewer units than asked for, or a class of snli_ve would have no row.
     """
-    if not rows:
+    if not len(rows):
         raise DataError(f"{task}: the training split has no rows", fix=f"run `madbench data check {task}`")
-    unit_of = (lambda row: row.image_id) if subset.unit == "image" else (lambda row: row.example_id)
-    ordered = _ordered_units(rows, task, draw, subset, unit_of)
-    train_units, chosen = _split_units(rows, ordered, task, draw, select, unit_of)
+    unit = "image_id" if subset.unit == "image" else "example_id"
+    units = _Units(rows, unit)
+    ordered = _ordered_units(rows, units, task, draw, subset)
+    train_units, chosen = _split_units(rows, units, ordered, task, draw, select)
     if not train_units:
         raise DataError(
             f"{task}, draw {draw}: the select rule takes all {len(ordered)} units and leaves none to train on",
             fix="use a larger subset or a smaller select rule",
         )
-    _check_strata(task, draw, rows, train_units, unit_of)
-    train = _rows_of(rows, train_units[:limit], unit_of)
+    _check_strata(task, draw, rows, units.rows_of(train_units), len(train_units))
+    train = where(rows, units.rows_of(train_units[:limit]))
     selected = None
     if select is not None and select.split is not None:
         if select_rows is None:
             raise ValueError(f"select.split is '{select.split}', so its rows must be given")
-        selected = tuple(select_rows)
+        selected = select_rows if isinstance(select_rows, RowTable) else tuple(select_rows)
         if limit is not None:
-            selected = _rows_of(
-                select_rows, key_order((row.image_id for row in select_rows), task, draw)[:limit], _image
-            )
+            images = _Units(select_rows, "image_id")
+            selected = where(select_rows, images.rows_of(key_order(images.present(), task, draw)[:limit]))
     elif select is not None:
         if not chosen:
             raise DataError(
                 f"{task}, draw {draw}: {len(ordered)} units are too few to select on", fix="use a larger subset"
             )
-        selected = _rows_of(rows, chosen[:limit], unit_of)
+        selected = where(rows, units.rows_of(chosen[:limit]))
     manifest = {
         "task": task,
         "draw": draw,
@@ -136,37 +138,70 @@ def draw_subset(
         "subset": subset.model_dump(mode="json", exclude_none=True),
         "select_rule": None if select is None else select.model_dump(mode="json", exclude_none=True),
         "limit": limit,
-        "train": _described(train, unit_of),
-        "select": None if selected is None else _described(selected, unit_of),
-        "pool": {key: value for key, value in _described(rows, unit_of).items() if key != "ids"},
+        "train": {**_described(train, unit), "ids": sorted(column(train, "example_id"))},
+        "select": None
+        if selected is None
+        else {**_described(selected, unit), "ids": sorted(column(selected, "example_id"))},
+        "pool": _described(rows, unit),
     }
     return Subset(train, selected, manifest)
 
 
-def ids_sha256(rows: Iterable[Row]) -> str:
+def ids_sha256(rows: Sequence[Row]) -> str:
     """Hex sha256 of the sorted example ids: the same for any file order."""
-    return sha256_of_lines(sorted(row.example_id for row in rows))
+    return rows.ids_sha256() if isinstance(rows, RowTable) else sha256_of_lines(sorted(column(rows, "example_id")))
 
 
-def _image(row: Row) -> str:
-    return row.image_id
+class _Units:
+    """What the rows have in one column, and where: 529,527 rows are looked at as numbers, none is built."""
+
+    def __init__(self, rows: Sequence[Row], name: str):
+        self._codes, self._values = coded(rows, name)
+
+    def present(self) -> list:
+        """The different values, without None, in the order in which the column knows them."""
+        found = np.unique(self._codes)
+        return [self._values[code] for code in found[found >= 0].tolist()]
+
+    def of(self, mask: np.ndarray) -> set:
+        """The values, None too, of the rows where the mask is true."""
+        values = [*self._values, None]  # the code of None is -1
+        return {values[code] for code in np.unique(self._codes[mask]).tolist()}
+
+    def rows_of(self, units: Iterable) -> np.ndarray:
+        """The mask of the rows that have one of these values."""
+        wanted = np.zeros(len(self._values) + 1, dtype=bool)
+        wanted[[self._place[unit] for unit in units]] = True
+        return wanted[self._codes]
+
+    def counts(self) -> dict[Any, int]:
+        """Value -> number of rows, without None."""
+        counts = np.bincount(self._codes[self._codes >= 0], minlength=len(self._values)).tolist()
+        return {value: count for value, count in zip(self._values, counts, strict=True) if count}
+
+    def some_without(self) -> bool:
+        return bool((self._codes < 0).any())
+
+    @cached_property
+    def _place(self) -> dict[Any, int]:
+        return {value: place for place, value in enumerate(self._values)}
 
 
-def _ordered_units(rows, task, draw, subset, unit_of) -> list[str]:
+def _ordered_units(rows, units, task, draw, subset) -> list[str]:
     """The units of the subset, in subset order."""
     if subset.unit == "image":
-        ordered = key_order(map(unit_of, rows), task, draw)
+        ordered = key_order(units.present(), task, draw)
         return ordered[: share(subset.fraction, len(ordered))]
-    strata = {row.example_id: row.stratum for row in rows}
+    strata = dict(zip(column(rows, "example_id"), column(rows, "stratum"), strict=True))
     ordered = stratified_order(strata, task, draw)
     if subset.shots is None:
         return ordered[: share(subset.fraction, len(ordered))]
     taken: Counter = Counter()
-    units = []
+    chosen = []
     for unit in ordered:
         if taken[strata[unit]] < subset.shots:
             taken[strata[unit]] += 1
-            units.append(unit)
+            chosen.append(unit)
     short = {stratum: count for stratum, count in taken.items() if count < subset.shots}
     if short:
         stratum, count = sorted(short.items(), key=str)[0]
@@ -176,10 +211,10 @@ def _ordered_units(rows, task, draw, subset, unit_of) -> list[str]:
             + f" has {count} rows",
             fix="ask for fewer shots",
         )
-    return units
+    return chosen
 
 
-def _split_units(rows, ordered, task, draw, select, unit_of) -> tuple[list[str], list[str]]:
+def _split_units(rows, units, ordered, task, draw, select) -> tuple[list[str], list[str]]:
     """Units for train and for select, both in subset order."""
     if select is None or select.split is not None:
         return ordered, []
@@ -187,48 +222,39 @@ def _split_units(rows, ordered, task, draw, select, unit_of) -> tuple[list[str],
         chosen = ordered[select.every - 1 :: select.every]
     else:
         # Taken from the whole training split, not from the subset: so train and select stay disjoint across fractions.
-        if select.movies is not None:
-            fraction, of_row = select.movies, lambda row: row.group
-            if any(row.group is None for row in rows):
-                raise DataError(
-                    f"{task}: rows without a movie, so none can be set aside by movie", fix="select otherwise"
-                )
-        else:
-            fraction, of_row = select.images, _image
-        groups = key_order(map(of_row, rows), task, draw)
-        aside = set(groups[: share(fraction, len(groups))])
-        held = {unit_of(row) for row in rows if of_row(row) in aside}
+        fraction = select.images if select.movies is None else select.movies
+        groups = _Units(rows, "image_id" if select.movies is None else "group")
+        if groups.some_without():
+            raise DataError(f"{task}: rows without a movie, so none can be set aside by movie", fix="select otherwise")
+        aside = key_order(groups.present(), task, draw)
+        held = units.of(groups.rows_of(aside[: share(fraction, len(aside))]))
         chosen = [unit for unit in ordered if unit in held]
     taken = set(chosen)
     return [unit for unit in ordered if unit not in taken], chosen
 
 
-def _check_strata(task, draw, rows, train_units, unit_of) -> None:
+def _check_strata(task, draw, rows, in_train, n_units) -> None:
     if task not in TASKS_NEEDING_EVERY_STRATUM:
         return
-    units = set(train_units)
-    missing = {row.stratum for row in rows} - {row.stratum for row in rows if unit_of(row) in units}
+    strata = _Units(rows, "stratum")
+    missing = strata.of(np.ones(len(rows), dtype=bool)) - strata.of(in_train)
     if missing:
         raise DataError(
             f"{task}, draw {draw}: no training row of class {', '.join(sorted(map(str, missing)))} "
-            f"among {len(train_units)} units",
+            f"among {n_units} units",
             fix="use a larger subset",
         )
 
 
-def _rows_of(rows: Sequence[Row], units: Sequence[str], unit_of) -> tuple[Row, ...]:
-    wanted = set(units)
-    return tuple(row for row in rows if unit_of(row) in wanted)
-
-
-def _described(rows: Sequence[Row], unit_of) -> dict[str, Any]:
-    ids = sorted(row.example_id for row in rows)
-    strata = Counter(row.stratum for row in rows if row.stratum is not None)
+def _described(rows: Sequence[Row], unit: str) -> dict[str, Any]:
+    """All that a manifest says of rows but their ids."""
+    n = len(rows)
+    n_images = len(_Units(rows, "image_id").present())
+    strata = sorted(_Units(rows, "stratum").counts().items())
     return {
-        "n": len(ids),
-        "n_units": len({unit_of(row) for row in rows}),
-        "n_images": len({row.image_id for row in rows}),
-        "sha256": sha256_of_lines(ids),
-        "label_shares": {stratum: count / len(ids) for stratum, count in sorted(strata.items())},
-        "ids": ids,
+        "n": n,
+        "n_units": n_images if unit == "image_id" else n,
+        "n_images": n_images,
+        "sha256": ids_sha256(rows),
+        "label_shares": {stratum: count / n for stratum, count in strata},
     }

@@ -1,25 +1,34 @@
 """SNLI-VE in the files its generator writes, with the field names of 2018 and of 2020.
 
-    snli_ve_{train,dev,test}.jsonl
-    flickr30k_images/<Flickr id>.jpg        also flickr30k-images/, Flickr30K/images/
+    snli_ve_{train,dev,test}.jsonl          in the root, in data/ or snli_ve/, or in a zip in the root
+    flickr30k_images/<Flickr id>.jpg        also flickr30k-images/, Flickr30K/images/; images/ or flickr30k/ alone
 
 The image stands in `Flickr30K_ID` ("123", 2020) or `Flikr30kID` ("123.jpg", 2018); `Flickr30kID` occurs too.
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+import os
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any, Literal
 
 from madbench.errors import DataMalformed, DataMissing
+from madbench.tasks import archives
+from madbench.tasks.cache import through_cache
 from madbench.tasks.contract import Layout
-from madbench.tasks.reading import field, read_json_lines, relative_name
+from madbench.tasks.reading import field, read_json_lines, relative_name, without_collector
+from madbench.tasks.regions import regions_folder
+from madbench.tasks.snli_ve.columns import SnliVeColumns, paths_of
 from madbench.tasks.snli_ve.rows import LABELS, SnliVeRow
+from madbench.tasks.table import new_row
 
 SPLITS = ("train", "dev", "test")
 IMAGE_FIELDS = ("Flickr30K_ID", "Flikr30kID", "Flickr30kID")
-IMAGE_FOLDERS = ("flickr30k_images", "flickr30k-images", "Flickr30K/images")
+FILE_FOLDERS = ("", "data", "snli_ve", "snli-ve")
+IMAGE_FOLDERS = ("flickr30k_images", "flickr30k-images", "Flickr30K/images", "flickr30k/images")
+# Names that other things have too: taken when one of them alone is there, with pictures in it.
+COMMON_FOLDERS = ("images", "flickr30k", "Flickr30K", "flickr30k_images/flickr30k_images")
 
 
 def file_name(split: str) -> str:
@@ -31,38 +40,71 @@ def locate(root: Path) -> Layout:
     root = Path(root).absolute()
     if not root.is_dir():
         raise DataMissing("no such folder for snli_ve", fix="give the folder that holds the SNLI-VE files", where=root)
-    files = {split: (root / file_name(split),) for split in SPLITS if (root / file_name(split)).is_file()}
+    places = [root / folder for folder in FILE_FOLDERS]
+    files = {split: (path,) for split in SPLITS if (path := archives.find(places, file_name(split))) is not None}
     if not files:
         raise DataMissing(
             f"no SNLI-VE files found; not there: {', '.join(map(file_name, SPLITS))}",
             fix="put the files that the SNLI-VE generator wrote into this folder",
             where=root,
         )
-    images = next((root / name for name in IMAGE_FOLDERS if (root / name).is_dir()), None)
-    return Layout("snli_ve", root, files, dict.fromkeys(SPLITS, images))
+    return Layout("snli_ve", root, files, dict.fromkeys(SPLITS, _images(root)), regions=regions_folder(root))
 
 
-def read(layout: Layout, split: str) -> list[SnliVeRow]:
-    """All pairs of a split in file order, checked. Raises DataMissing when the source lacks the split; see read_pairs."""
+def _images(root: Path) -> Path | None:
+    """The image folder. One that holds pictures goes before one of a better name that holds none."""
+    named = [folder for name in IMAGE_FOLDERS if (folder := root / name).is_dir()]
+    likely = [folder for name in COMMON_FOLDERS if _has_pictures(folder := root / name)]
+    for folder in named:
+        if _has_pictures(folder) or not likely:
+            return folder
+    return likely[0] if len({folder.resolve() for folder in likely}) == 1 else (named[0] if named else None)
+
+
+def _has_pictures(folder: Path) -> bool:
+    if not folder.is_dir():
+        return False
+    with os.scandir(folder) as entries:
+        return any(entry.name.endswith(".jpg") for entry in entries)
+
+
+def read(layout: Layout, split: str) -> Sequence[SnliVeRow]:
+    """All pairs of a split in file order, checked; large files are remembered.
+
+    Raises DataMissing when the source lacks the split; see read_pairs.
+    """
     if split not in layout.files:
         raise DataMissing(
             f"the source has no {split} split of snli_ve; not there: {file_name(split)}",
             fix="put the file that the SNLI-VE generator wrote into this folder",
             where=layout.root,
         )
-    return read_pairs(layout.files[split][0], layout.images.get(split))
+    files, images = layout.files[split], layout.images.get(split)
+    columns = SnliVeColumns(images, layout.regions)
+    return through_cache(
+        ("snli_ve",), files, columns, lambda: (read_pairs(files[0], images, regions=layout.regions), [])
+    )
 
 
-def read_pairs(path: Path, images: Path | None = None, dash: Literal["error", "skip"] = "error") -> list[SnliVeRow]:
-    """The pairs of one file. images: the folder of the images, or None.
+def read_pairs(
+    path: Path,
+    images: Path | None = None,
+    dash: Literal["error", "skip"] = "error",
+    regions: Path | None = None,
+) -> list[SnliVeRow]:
+    """The pairs of one file. images, regions: the folders of the images and of region features, or None.
 
     dash: what to do with the gold label `-` (no majority). The official files have none; derived ones do.
     Raises DataMalformed with file:line and the field for: a missing or mistyped field, another label, two image fields
     that differ, an image that is not that of pairID, a repeated pairID.
     """
-    rows: list[SnliVeRow] = []
+    with without_collector():
+        return list(_pairs(path, images, dash, regions))
+
+
+def _pairs(path: Path, images: Path | None, dash: str, regions: Path | None) -> Iterator[SnliVeRow]:
     first_line: dict[str, int] = {}
-    paths: dict[str, Path | None] = {}
+    paths: dict[str, tuple[Path | None, Path | None]] = {}
     for line, record in read_json_lines(path):
         pair = field(record, "pairID", str, path, line)
         if pair in first_line:
@@ -80,11 +122,24 @@ def read_pairs(path: Path, images: Path | None = None, dash: Literal["error", "s
             raise _refused(f"field 'gold_label' is {label!r}, not one of the three classes", fix, path, line)
         hypothesis = field(record, "sentence2", str, path, line)
         if image not in paths:
-            name = relative_name(f"{image}.jpg", f"{path}:{line}")
-            paths[image] = None if images is None else images / name
+            relative_name(f"{image}.jpg", f"{path}:{line}")
+            paths[image] = paths_of(image, images, regions)
         label = LABELS[LABELS.index(label)]  # one object for each class, not one for each line
-        rows.append(SnliVeRow(pair, image, paths[image], stratum=label, hypothesis=hypothesis, label=label))
-    return rows
+        image_path, region_path = paths[image]
+        yield new_row(
+            SnliVeRow,
+            {
+                "example_id": pair,
+                "image_id": image,
+                "image_path": image_path,
+                "group": None,
+                "stratum": label,
+                "region_path": region_path,
+                "corruption": None,
+                "hypothesis": hypothesis,
+                "label": label,
+            },
+        )
 
 
 def _image_id(record: Mapping[str, Any], path: Path, line: int) -> str:

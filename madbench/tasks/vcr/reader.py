@@ -1,6 +1,6 @@
 """VCR annotations in the official layout: `train.jsonl`, `val.jsonl`, `test.jsonl` and `vcr1images/`.
 
-The annotation files may lie in the root, in `vcr1annots/` or in `annotation/`. Whether an image exists is not asked
+The annotation files may lie in the root, in `vcr1annots/`, in `annotation/` or in `vcr1annots.zip`. Whether an image exists is not asked
 here. What leaks the label (`*_orig`, `*_match_iter`, `*_sources`) is looked at once, for an integrity check, and
 not kept.
 """
@@ -8,7 +8,7 @@ not kept.
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -16,19 +16,31 @@ from typing import Any
 import numpy as np
 
 from madbench.errors import DataMalformed, DataMissing
+from madbench.tasks import archives
+from madbench.tasks.cache import through_cache
 from madbench.tasks.contract import Layout, Row
-from madbench.tasks.reading import field, open_image, read_json, read_json_lines, relative_name, safe_path
+from madbench.tasks.reading import (
+    field,
+    open_image,
+    read_json,
+    read_json_lines,
+    relative_name,
+    safe_path,
+    without_collector,
+)
+from madbench.tasks.regions import region_path, regions_folder
 from madbench.tasks.vcr.tokens import MASKED, Tokens
 
 SPLITS = ("train", "val", "test")
 ANNOTATION_FOLDERS = ("", "vcr1annots", "annotation")
+ANNOTATION_ARCHIVE = "vcr1annots.zip"
 IMAGE_FOLDER = "vcr1images"
 CHOICES = 4
 
 _logger = logging.getLogger(__name__)
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class VcrRow(Row):
     """One question with its four answers and four rationales; `group` is the movie.
 
@@ -62,30 +74,55 @@ def locate(root: Path) -> Layout:
         )
     files: dict[str, tuple[Path, ...]] = {}
     for split in SPLITS:
-        found = [path for folder in ANNOTATION_FOLDERS if (path := root / folder / f"{split}.jsonl").is_file()]
-        if found:
-            files[split] = (found[0],)
+        found = archives.find([root / folder for folder in ANNOTATION_FOLDERS], f"{split}.jsonl", (ANNOTATION_ARCHIVE,))
+        if found is not None:
+            files[split] = (found,)
     if not files:
         names = ", ".join(f"{split}.jsonl" for split in SPLITS)
         raise DataMissing(
             f"no vcr annotations: none of {names} in the root, {' or '.join(ANNOTATION_FOLDERS[1:])}",
-            fix="unpack vcr1annots.zip there (the licence is agreed to at visualcommonsense.com)",
+            fix="put vcr1annots.zip there, unpacked or not (the licence is agreed to at visualcommonsense.com)",
             where=root,
         )
-    return Layout(task="vcr", root=root, files=files, images=dict.fromkeys(SPLITS, root / IMAGE_FOLDER))
+    images = dict.fromkeys(SPLITS, root / IMAGE_FOLDER)
+    return Layout(task="vcr", root=root, files=files, images=images, regions=regions_folder(root))
 
 
-def read_rows(path: Path, images: Path, *, allow_masked: bool = False) -> list[VcrRow]:
+def read(layout: Layout, split: str) -> Sequence[VcrRow]:
+    """All rows of a split; large files are remembered. Raises DataMissing when the source lacks it; see `read_rows`."""
+    from madbench.tasks.vcr.columns import VcrColumns
+
+    if split not in layout.files:
+        raise DataMissing(
+            f"the vcr source has no split '{split}' (found: {', '.join(layout.files) or 'none'})",
+            fix=f"put {split}.jsonl beside the other annotation files",
+            where=layout.root,
+        )
+    files, images = layout.files[split], layout.images[split]
+    columns = VcrColumns(images, layout.regions)
+    return through_cache(("vcr",), files, columns, lambda: _read(files[0], images, layout.regions))
+
+
+def read_rows(path: Path, images: Path, *, allow_masked: bool = False, regions: Path | None = None) -> list[VcrRow]:
     """All rows in file order, checked. allow_masked: accept the hidden tags of adversarial files.
 
-    Raises DataMissing, or DataMalformed with file:line and the field.
+    regions: the folder of region features, or None. Raises DataMissing, or DataMalformed with file:line and the field.
     """
-    parser = _Parser(path, images, allow_masked)
-    rows = [parser.row(record, line) for line, record in read_json_lines(path)]
-    if parser.doubtful:
-        line, what = parser.doubtful[0]
-        _logger.warning("%d rows of %s look edited: %s (first at line %d)", len(parser.doubtful), path, what, line)
+    rows, notes = _read(path, images, regions, allow_masked)
+    for note in notes:
+        _logger.warning("%s", note.replace("{path}", str(path)))
     return rows
+
+
+def _read(path: Path, images: Path, regions: Path | None, allow_masked: bool = False) -> tuple[list[VcrRow], list[str]]:
+    """Rows, and what is doubtful about them."""
+    parser = _Parser(path, images, allow_masked, regions)
+    with without_collector():
+        rows = [parser.row(record, line) for line, record in read_json_lines(path)]
+    if not parser.doubtful:
+        return rows, []
+    line, what = parser.doubtful[0]
+    return rows, [f"{len(parser.doubtful)} rows of {{path}} look edited: {what} (first at line {line})"]
 
 
 def row_checker(path: Path) -> Callable[[Mapping[str, Any], int], VcrRow]:
@@ -153,14 +190,15 @@ class _Parser:
     Sharing is what keeps 212,923 rows in a few hundred megabytes.
     """
 
-    def __init__(self, path: Path, images: Path, allow_masked: bool):
+    def __init__(self, path: Path, images: Path, allow_masked: bool, regions: Path | None = None):
         self.path = path
         self.images = images
+        self.regions = regions
         self.allow_masked = allow_masked
         self.doubtful: list[tuple[int, str]] = []
         self._ids: dict[str, int] = {}
         self._shared = _Shared()
-        self._image_paths: dict[str, Path] = {}
+        self._image_paths: dict[str, tuple[Path, Path | None]] = {}
         self._names: set[str] = set()
 
     def row(self, record: dict, line: int) -> VcrRow:
@@ -176,9 +214,10 @@ class _Parser:
             for name in ("answer_choices", "rationale_choices")
         )
         image_name = self._name(field(record, "img_fn", str, path, line), line)
-        image_path = self._image_paths.get(image_name)
-        if image_path is None:
-            image_path = self._image_paths[image_name] = self.images / image_name
+        paths = self._image_paths.get(image_name)
+        if paths is None:
+            paths = (self.images / image_name, region_path(self.regions, image_name))
+            self._image_paths[image_name] = paths
         labels = self._labels(record, line)
         if labels is not None:
             self._doubt(record, labels, line)
@@ -186,7 +225,8 @@ class _Parser:
         return VcrRow(
             example_id=annot_id,
             image_id=self._shared[field(record, "img_id", str, path, line)],
-            image_path=image_path,
+            image_path=paths[0],
+            region_path=paths[1],
             group=None if movie is None else self._shared[movie],
             objects=objects,
             question=question,

@@ -19,9 +19,10 @@ from madbench.tasks.contract import (
     Task,
     opaque_id,
 )
+from madbench.tasks.corruptions import corruption_shifts
 from madbench.tasks.images import SharedImages
 from madbench.tasks.vcr.adversarial import ADVERSARIAL_SHIFTS, SCORES
-from madbench.tasks.vcr.reader import ANNOTATION_FOLDERS, SPLITS, VcrRow, locate, read_boxes, read_rows
+from madbench.tasks.vcr.reader import ANNOTATION_FOLDERS, SPLITS, VcrRow, locate, read, read_boxes
 from madbench.tasks.vcr.rendering import render
 from madbench.tasks.vcr.score import LABELS, LEGS, METRIC_VERSIONS, score
 from madbench.tasks.vcr.shifts import SHIFTS
@@ -51,14 +52,8 @@ class Vcr(Task):
     def locate(self, root) -> Layout:
         return locate(root)
 
-    def read(self, layout: Layout, split: str) -> list[VcrRow]:
-        if split not in layout.files:
-            raise DataMissing(
-                f"the vcr source has no split '{split}' (found: {', '.join(layout.files) or 'none'})",
-                fix=f"put {split}.jsonl beside the other annotation files",
-                where=layout.root,
-            )
-        return read_rows(layout.files[split][0], layout.images[split])
+    def read(self, layout: Layout, split: str) -> Sequence[VcrRow]:
+        return read(layout, split)
 
     def answer_space(self, train: Sequence[VcrRow], fraction: float) -> AnswerSpace:
         return AnswerSpace(LABELS)
@@ -80,7 +75,7 @@ class Vcr(Task):
         return [_example(row, leg, condition, rendering, labelled, _image(images, row)) for row in rows]
 
     def shifts(self) -> Mapping[str, Shift]:
-        return {**SHIFTS, **ADVERSARIAL_SHIFTS}
+        return {**SHIFTS, **ADVERSARIAL_SHIFTS, **corruption_shifts(self.name)}
 
     def score(
         self, rows: Sequence[VcrRow], predictions: Mapping[str, LegPredictions], versions: Mapping[str, str]

@@ -4,16 +4,16 @@
     v2_mscoco_{train2014,val2014}_annotations.json
     {train2014,val2014,test2015}/COCO_<folder>_<12 digits>.jpg
 
-The json files lie in the root, or in `questions/` and `annotations/` below it; the image folders in the root or in
-`images/`. A root without image folders is fine: its rows have no image.
+The json files lie in the root, in `questions/` and `annotations/` below it, or in the zips they are released in; the
+image folders in the root, in `images/`, `coco/` or `mscoco/`. A root without image folders is fine: its rows have no
+image.
 """
 
 from __future__ import annotations
 
 import json
-import logging
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import chain
 from operator import itemgetter
@@ -22,12 +22,28 @@ from sys import intern
 from typing import Any, NoReturn
 
 from madbench.errors import DataMalformed, DataMissing
+from madbench.tasks import archives
+from madbench.tasks.cache import through_cache
 from madbench.tasks.contract import Layout
 from madbench.tasks.reading import field, read_json, read_json_list, without_collector
+from madbench.tasks.regions import regions_folder
 from madbench.tasks.table import new_row
+from madbench.tasks.vqa.columns import CocoNames, VqaColumns
 from madbench.tasks.vqa.rows import VqaRow
 
-_LOG = logging.getLogger(__name__)
+JSON_FOLDERS = ("", "questions", "annotations", "Questions", "Annotations")
+# `Images/mscoco` is where the official tools look.
+IMAGE_PLACES = (
+    "",
+    "images",
+    "coco",
+    "mscoco",
+    "COCO",
+    "coco/images",
+    "mscoco/images",
+    "images/mscoco",
+    "Images/mscoco",
+)
 ANSWERS = 10
 ANSWER_TYPES = ("yes/no", "number", "other")
 
@@ -65,7 +81,7 @@ def locate(root: Path) -> Layout:
     files: dict[str, tuple[Path, ...]] = {}
     absent: dict[str, list[str]] = {}
     for split, names in SPLITS.items():
-        found = {name: _find(root, name) for name in names.files()}
+        found = {name: find(root, name) for name in names.files()}
         missing = [name for name, path in found.items() if path is None]
         if not missing:
             files[split] = tuple(path for path in found.values() if path is not None)
@@ -75,11 +91,12 @@ def locate(root: Path) -> Layout:
                 raise _missing(root, f"the {split} split of vqa is incomplete", missing)
     if not files:
         raise _missing(root, "no VQA v2 files found", [name for names in absent.values() for name in names])
-    return Layout("vqa", root, files, {split: _image_folder(root, SPLITS[split].images) for split in SPLITS})
+    images = {split: image_folder(root, SPLITS[split].images) for split in SPLITS}
+    return Layout("vqa", root, files, images, regions=regions_folder(root))
 
 
-def read(layout: Layout, split: str) -> list[VqaRow]:
-    """All questions of a split, checked; in the order of the annotation file, or of the question file without one.
+def read(layout: Layout, split: str) -> Sequence[VqaRow]:
+    """All questions of a split, checked; large files are remembered. In the order of the annotation file, or of the question file without one.
 
     Raises DataMissing when the source lacks the split; DataMalformed with file:line and the field for: a missing or
     mistyped field, a repeated question_id, ids that only one of the two files has, two image_ids for one question, not
@@ -88,21 +105,29 @@ def read(layout: Layout, split: str) -> list[VqaRow]:
     if split not in layout.files:
         names = SPLITS[split].files() if split in SPLITS else (f"a split named {split}",)
         raise _missing(layout.root, f"the source has no {split} split of vqa", names)
-    images = _Images(layout.images.get(split), SPLITS[split].images, layout.regions)
+    files, name = layout.files[split], SPLITS[split].images
+    columns = VqaColumns(layout.images.get(split), name, layout.regions)
+    return through_cache(("vqa", name), files, columns, lambda: _read(files, columns))
+
+
+def _read(files: tuple[Path, ...], columns: VqaColumns) -> tuple[list[VqaRow], list[str]]:
+    """Rows, and what is doubtful about them."""
+    images = CocoNames(columns.images, columns.name, columns.regions)
     with without_collector():
-        questions = _questions(layout.files[split][0])
-        if len(layout.files[split]) == 1:
-            rows = [
-                VqaRow(str(number), str(image), images.path(image), question=text, region_path=images.regions(image))
-                for number, (image, text, _) in questions.items()
-            ]
+        questions = _questions(files[0])
+        if len(files) == 1:
+            rows = [_unannotated(number, image, text, images) for number, (image, text, _) in questions.items()]
         else:
-            rows = _annotated(questions, *layout.files[split], images)
-    # True of the official files only; other sets in this layout number their questions freely.
-    odd = sum(image * 1000 > number for number, (image, _, _) in questions.items())
-    if odd:
-        _LOG.warning("%s: %d question_ids are not image_id * 1000 + k", layout.files[split][0].name, odd)
-    return rows
+            rows = _annotated(questions, *files, images)
+        # True of the official files only; other sets in this layout number their questions freely.
+        odd = sum(image * 1000 > number for number, (image, _, _) in questions.items())
+    name = files[0].name
+    return rows, [f"{name}: {odd} question_ids are not image_id * 1000 + k"] if odd else []
+
+
+def _unannotated(number: int, image: int, text: str, images: CocoNames) -> VqaRow:
+    image_path, region_path = images.paths(image)
+    return VqaRow(str(number), str(image), image_path, question=text, region_path=region_path)
 
 
 def read_files(annotations: Path, questions: Path | None = None) -> list[VqaRow]:
@@ -112,7 +137,7 @@ def read_files(annotations: Path, questions: Path | None = None) -> list[VqaRow]
     """
     with without_collector():
         asked = None if questions is None else _questions(questions)
-        return _annotated(asked, questions or annotations, annotations, _Images(None, ""))
+        return _annotated(asked, questions or annotations, annotations, CocoNames(None, ""))
 
 
 # --------------------------------------------------------------------------- the two files
@@ -146,7 +171,7 @@ _get_fields = itemgetter(*_FIELDS)
 _get_answer, _get_answer_id = itemgetter("answer"), itemgetter("answer_id")
 
 
-def _annotated(questions: dict | None, question_path: Path, path: Path, images: _Images) -> list[VqaRow]:
+def _annotated(questions: dict | None, question_path: Path, path: Path, images: CocoNames) -> list[VqaRow]:
     """One row for each annotation, in file order. questions: None when there is no question file to agree with."""
     rows: list[VqaRow] = []
     seen: set[int] = set()
@@ -173,16 +198,17 @@ def _annotated(questions: dict | None, question_path: Path, path: Path, images: 
             what = f"field 'answer_type' is {answer_type!r}, not one of {', '.join(ANSWER_TYPES)}"
             _refuse(path, "annotations", index, what, "correct the value")
         answer_type = intern(answer_type)
+        image_path, region_path = images.paths(image)
         rows.append(
             new_row(
                 VqaRow,
                 {
                     "example_id": str(number),
                     "image_id": str(image),
-                    "image_path": images.path(image),
+                    "image_path": image_path,
                     "group": None,
                     "stratum": answer_type,
-                    "region_path": images.regions(image),
+                    "region_path": region_path,
                     "corruption": None,
                     "question": text,
                     "question_type": intern(question_type),
@@ -232,37 +258,20 @@ _IDS = list(range(1, ANSWERS + 1))
 # --------------------------------------------------------------------------- files and folders
 
 
-class _Images:
-    """COCO file names of one split; the number of an image is its only variable part, so no name can leave the folder."""
-
-    def __init__(self, folder: Path | None, name: str, regions: Path | None = None):
-        self._pattern = None if folder is None else f"{folder}/COCO_{name}_%012d.jpg"
-        self._region_pattern = None if regions is None else f"{regions}/COCO_{name}_%012d.npz"
-        self._paths: dict[int, Path] = {}
-        self._region_paths: dict[int, Path] = {}
-
-    def regions(self, image: int) -> Path | None:
-        if self._region_pattern is None:
-            return None
-        if image not in self._region_paths:
-            self._region_paths[image] = Path(self._region_pattern % image)
-        return self._region_paths[image]
-
-    def path(self, image: int) -> Path | None:
-        if self._pattern is None:
-            return None
-        if image not in self._paths:
-            self._paths[image] = Path(self._pattern % image)
-        return self._paths[image]
+def find(root: Path, name: str) -> Path | None:
+    """Where an official json file lies below `root`, perhaps in its zip."""
+    return archives.find([root / folder for folder in JSON_FOLDERS], name, _archive_names(name))
 
 
-def _find(root: Path, name: str) -> Path | None:
-    folders = (root, root / "questions", root / "annotations")
-    return next((folder / name for folder in folders if (folder / name).is_file()), None)
+def _archive_names(name: str) -> tuple[str, ...]:
+    """The zips that a file is released in: `v2_Questions_Train_mscoco.zip`; those of test hold test-dev as well."""
+    kind = "Questions" if "questions" in name else "Annotations"
+    return tuple(f"v2_{kind}_{split}_mscoco.zip" for split in ("Train", "Val", "Test") if f"_{split.lower()}" in name)
 
 
-def _image_folder(root: Path, name: str) -> Path | None:
-    return next((folder for folder in (root / name, root / "images" / name) if folder.is_dir()), None)
+def image_folder(root: Path, name: str) -> Path | None:
+    """The folder of pictures called `name` (`train2014`) below `root`."""
+    return next((folder for place in IMAGE_PLACES if (folder := root / place / name).is_dir()), None)
 
 
 def _missing(root: Path, what: str, names) -> DataMissing:
@@ -298,7 +307,8 @@ def _line_of(path: Path, key: str, index: int) -> int:
 
     Only asked once something is wrong: the official files are one line, but people re-indent them to look inside.
     """
-    text = path.read_bytes().decode("utf-8-sig")
+    with archives.open_file(path) as stream:
+        text = stream.read().decode("utf-8-sig")
     decoder: Any = json.JSONDecoder()
     start = re.search(rf'"{key}"\s*:\s*\[', text)
     if start is None:
