@@ -6,7 +6,7 @@ become labels, before this module.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 
 import numpy as np
 
@@ -42,33 +42,6 @@ def score(
         correct["q2ar"] = correct["q2a"] * correct["qa2r"]
     metrics = {name: float(values.mean()) for name, values in correct.items() if len(values)}
     return Scores(metrics=metrics, correct=correct)
-
-
-def align(example_ids: Sequence[str], predictions: Iterable[tuple[str, str]], where: str | None = None) -> tuple:
-    """Predicted labels in the order of `example_ids`, from (id, label) pairs in any order.
-
-    Raises DataMalformed when an id is missing, extra or stands twice: none of them is a wrong answer.
-    """
-    found: dict[str, str] = {}
-    for example_id, label in predictions:
-        if example_id in found:
-            raise DataMalformed(f"two predictions for '{example_id}'", fix="keep one of them", where=where)
-        found[example_id] = label
-    missing = [example_id for example_id in example_ids if example_id not in found]
-    if missing:
-        raise DataMalformed(
-            f"no prediction for {len(missing)} of {len(example_ids)} rows, the first is '{missing[0]}'",
-            fix="predict every row of the annotation file",
-            where=where,
-        )
-    if len(found) != len(example_ids):
-        extra = sorted(set(found) - set(example_ids))
-        raise DataMalformed(
-            f"{len(extra)} predictions for rows that are not in the annotations, the first is '{extra[0]}'",
-            fix="use the annotation file that was predicted",
-            where=where,
-        )
-    return tuple(found[example_id] for example_id in example_ids)
 
 
 def _gold(rows: Sequence[VcrRow], place: int) -> list[str]:

@@ -8,7 +8,7 @@ the steps matters, and the whole is not idempotent: never apply it twice.
 from __future__ import annotations
 
 import re
-from functools import lru_cache
+from collections.abc import Callable
 
 # In this order; period, apostrophe, colon and every non-ASCII mark are not among them.
 PUNCTUATION = tuple(';/[]"{}()=+\\_-><@`,?!')
@@ -19,6 +19,7 @@ NUMBER_WORDS = {"none": "0"} | {word: str(value) for value, word in enumerate(_U
 # Distinct strings of the whole of VQA v2 (about 200,000) fit; predictions of a free-text model cannot grow it for ever.
 _MEMORY = 1 << 18
 
+_MARK_OR_PERIOD = re.compile(f"[{re.escape(''.join(PUNCTUATION))}.]")
 _DIGIT_COMMA_DIGIT = re.compile(r"\d,\d")
 _DROPPED_PERIOD = re.compile(r"\.(?!\d)")
 # The official code passes re.UNICODE (32) where the number of replacements is expected.
@@ -53,21 +54,22 @@ def _contractions() -> dict[str, str]:
 
 
 CONTRACTIONS = _contractions()
+_CHANGED_WORDS = ARTICLES | NUMBER_WORDS.keys() | CONTRACTIONS.keys()
 
 
-@lru_cache(_MEMORY)
 def clean(text: str) -> str:
     """Line breaks and tabs to spaces, both ends stripped."""
     return text.replace("\n", " ").replace("\t", " ").strip()
 
 
-@lru_cache(_MEMORY)
 def punctuation(text: str) -> str:
     """Marks deleted or replaced by a space, then periods deleted that no digit follows (at most 32 of them).
 
     A mark is deleted when it touches a space anywhere in the original text, or when the text has digit,comma,digit
     anywhere ("2,000-3,000" becomes "20003000"); else it becomes a space.
     """
+    if not _MARK_OR_PERIOD.search(text):
+        return text
     joined = _DIGIT_COMMA_DIGIT.search(text) is not None
     result = text
     for mark in PUNCTUATION:
@@ -76,14 +78,34 @@ def punctuation(text: str) -> str:
     return _DROPPED_PERIOD.sub("", result, count=_MOST_PERIODS)
 
 
-@lru_cache(_MEMORY)
 def digits_and_articles(text: str) -> str:
     """Lower case; number words up to ten to digits; articles dropped; contractions corrected; single spaces."""
-    words = (NUMBER_WORDS.get(word, word) for word in text.lower().split())
-    return " ".join(CONTRACTIONS.get(word, word) for word in words if word not in ARTICLES)
+    words = text.lower().split()
+    if not _CHANGED_WORDS.isdisjoint(words):
+        words = [NUMBER_WORDS.get(word, word) for word in words]
+        words = [CONTRACTIONS.get(word, word) for word in words if word not in ARTICLES]
+    return " ".join(words)
 
 
-@lru_cache(_MEMORY)
+class _Memory(dict):
+    """string -> what `function` makes of it; forgets everything when it is full."""
+
+    def __init__(self, function: Callable[[str], str]):
+        self.function = function
+
+    def __missing__(self, text: str) -> str:
+        if len(self) >= _MEMORY:
+            self.clear()
+        value = self[text] = self.function(text)
+        return value
+
+
+def remembered(function: Callable[[str], str]) -> Callable[[str], str]:
+    """The function, worked out once for each string. (A dictionary's own lookup is faster than `lru_cache`.)"""
+    return _Memory(function).__getitem__
+
+
+@remembered
 def normalise(text: str) -> str:
     """All three steps, as the official scorer of 2021 treats predictions and annotators' answers alike."""
     return digits_and_articles(punctuation(clean(text)))

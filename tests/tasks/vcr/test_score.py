@@ -6,7 +6,6 @@ import pytest
 from madbench.errors import DataMalformed, DataMissing, UsageError
 from madbench.tasks.contract import LegPredictions
 from madbench.tasks.vcr import TASK
-from madbench.tasks.vcr.score import align
 
 VERSIONS = dict(TASK.metric_versions)
 
@@ -58,21 +57,3 @@ def test_rows_without_labels_cannot_be_scored(fixtures):
     rows = TASK.read(TASK.locate(fixtures), "test")
     with pytest.raises(DataMissing, match="test-0"):
         TASK.score(rows, {"q2a": leg("00000")}, VERSIONS)
-
-
-def test_align_takes_any_order():
-    assert align(["a", "b"], [("b", "1"), ("a", "0")]) == ("0", "1")
-
-
-@pytest.mark.parametrize(
-    "pairs, word",
-    [
-        ([("a", "0")], "'b'"),
-        ([("a", "0"), ("b", "1"), ("c", "2")], "'c'"),
-        ([("a", "0"), ("b", "1"), ("b", "1")], "two predictions"),
-    ],
-    ids=["missing", "extra", "duplicate"],
-)
-def test_align_refuses_what_is_not_one_to_one(pairs, word):
-    with pytest.raises(DataMalformed, match=word):
-        align(["a", "b"], pairs)
