@@ -31,6 +31,7 @@ COMMANDS = {
     "import": "madbench.cli.import_:import_command",
     "predict": "madbench.cli.predict:predict_command",
     "submit": "madbench.cli.submit:submit_command",
+    "verify": "madbench.cli.verify:verify_command",
     "data": "madbench.cli.data:data",
     "doctor": "madbench.cli.doctor:doctor_command",
 }

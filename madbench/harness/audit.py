@@ -12,6 +12,7 @@ from madbench.errors import NotComparable
 from madbench.harness.conditions import ConditionRows
 from madbench.tasks.contract import Row
 from madbench.tasks.exposure import exposed
+from madbench.tasks.table import column
 
 # The field that holds what is asked about an image, where one text is the whole question (vcr's is four choices too).
 TEXT = {"snli_ve": "hypothesis", "vqa": "question"}
@@ -84,16 +85,14 @@ def refuse_exposed(model: str, found: Iterable[Mapping[str, Any]]) -> None:
 
 
 class _Side:
-    """The rows of one side as sets."""
+    """The columns of one side's rows, and each of them as a set; the rows themselves are not built."""
 
     def __init__(self, task: str, rows: Sequence[Row]):
-        name = TEXT.get(task)
-        self.examples = {row.example_id for row in rows}
-        self.images = {row.image_id for row in rows}
-        self.texts = None if name is None else {getattr(row, name): row.example_id for row in reversed(rows)}
-        self.image_texts = (
-            None if name is None else {(row.image_id, getattr(row, name)): row.example_id for row in reversed(rows)}
-        )
+        self.ids, images = column(rows, "example_id"), column(rows, "image_id")
+        self.examples, self.images = set(self.ids), set(images)
+        texts = column(rows, TEXT[task]) if task in TEXT else []
+        self.texts, self.asked = set(texts), list(zip(images, texts, strict=False))
+        self.image_texts = set(self.asked)
 
 
 def _pair(first: str, one: _Side, second: str, other: _Side, condition: bool) -> Pair:
@@ -109,11 +108,10 @@ def _pair(first: str, one: _Side, second: str, other: _Side, condition: bool) ->
         "first_image_texts": [],
         "texts": None,
     }
-    if one.texts is not None and other.texts is not None:
-        both = one.image_texts.keys() & other.image_texts.keys()
-        pair["image_texts"] = len(both)
-        pair["first_image_texts"] = sorted(other.image_texts[key] for key in both)[:FIRST]
-        pair["texts"] = len(one.texts.keys() & other.texts.keys())
+    if one.texts and other.texts:
+        both = one.image_texts & other.image_texts
+        asked = sorted(example for example, key in zip(other.ids, other.asked, strict=True) if key in both)
+        pair.update(image_texts=len(both), first_image_texts=asked[:FIRST], texts=len(one.texts & other.texts))
     return pair
 
 
@@ -124,7 +122,7 @@ def _with_own_rows(conditions: Iterable[ConditionRows]) -> list[ConditionRows]:
     for condition in conditions:
         if not condition.stored:
             continue
-        ids = {row.example_id for row in condition.rows}
+        ids = set(column(condition.rows, "example_id"))
         if condition.kind == "split" or not ids <= known:
             kept.append(condition)
         known |= ids

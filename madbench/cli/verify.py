@@ -1,0 +1,86 @@
+"""`madbench verify DIR`: whether the records of a result folder can be believed."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+
+
+def verify_command(
+    directory: Annotated[Path, typer.Argument(metavar="DIR", help="Results of `madbench run`, or a part of them.")],
+    data: Annotated[
+        list[str] | None,
+        typer.Option("--data", metavar="TASK=ROOT", help="Where the annotations lie, if not registered."),
+    ] = None,
+    as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
+) -> None:
+    """Check records against their manifests, predictions and data; exit code 4 when anything is wrong.
+
+    Ids are hashed, predictions scored again, leaks counted again. What cannot be checked is said.
+    """
+    import json
+    from dataclasses import asdict
+
+    cells, failed = _verify(directory, data or [])
+    wrong = [cell for cell in cells if cell.problems]
+    if as_json:
+        content = {"cells": [{**asdict(cell), "state": cell.state} for cell in cells], "failed": failed}
+        typer.echo(json.dumps(content, indent=1))
+    else:
+        for cell in cells:
+            typer.echo(f"{cell.state:<8} {cell.cell}: {_said(cell)}")
+        for name in failed:
+            typer.echo(f"failed   {name}: no record")
+        for cell in wrong:
+            for problem in cell.problems:
+                typer.echo(f"problem: {cell.cell}: {problem}")
+        typer.echo(_summary(cells, failed))
+    if wrong:
+        raise typer.Exit(4)
+
+
+def _verify(directory: Path, data: list[str]) -> tuple[list[Any], list[str]]:
+    """The cells in the order of their paths, and the names of failed ones."""
+    from madbench.errors import DataMalformed, DataMissing
+    from madbench.harness.verify import Verified, Verifier, sources_at_hand, verify_cell
+    from madbench.report.records import cell_folders, read_record
+
+    cells, records, failed = {}, {}, []
+    for folder, finished in cell_folders([directory]):
+        name = "/".join(folder.resolve().parts[-4:])
+        if not finished:
+            failed.append(name)
+            continue
+        try:
+            records[name] = read_record(folder)
+        except DataMalformed as error:
+            cells[name] = Verified(name, problems=[str(error)])
+    if not cells and not records and not failed:
+        raise DataMissing(f"no records below '{directory}'", fix="name the --out folder of `madbench run`")
+    verifier = Verifier(sources_at_hand(data, {(record.task, record.source) for record in records.values()}))
+    # Cells of the same data one after the other: the rows of one task at a time are kept.
+    order = sorted(
+        records, key=lambda name: (records[name].task, records[name].source, records[name].protocol, records[name].run)
+    )
+    for name in order:
+        cells[name] = verify_cell(name, records[name].folder, records[name].content, verifier)
+    return [cells[name] for name in sorted(cells)], sorted(failed)
+
+
+def _said(cell: Any) -> str:
+    parts = [", ".join(cell.checked) or "nothing checked", *cell.marks]
+    parts += [f"not checked: {one}" for one in cell.unchecked]
+    if cell.problems:
+        parts.append(f"{len(cell.problems)} problems")
+    return "; ".join(parts)
+
+
+def _summary(cells: list[Any], failed: list[str]) -> str:
+    counts = {state: sum(cell.state == state for cell in cells) for state in ("ok", "partly", "problem")}
+    words = {"ok": "verified", "partly": "verified in part", "problem": "with problems"}
+    parts = [f"{count} {words[state]}" for state, count in counts.items() if count]
+    if failed:
+        parts.append(f"{len(failed)} failed")
+    return f"{len(cells)} records: {', '.join(parts)}"

@@ -1,0 +1,246 @@
+"""Whether a finished cell says what its files say: ids, predictions, scores, leaks. Trains and changes nothing."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from madbench.errors import DataMissing, MadbenchError, NotComparable
+from madbench.files import sha256_of_lines
+from madbench.harness.audit import exposure, refuse_exposed
+from madbench.harness.conditions import score_all
+from madbench.harness.data import CellData, digest, load_data, make_mini
+from madbench.harness.store import CellFolder, read_predictions
+from madbench.protocols import load_protocol
+from madbench.protocols.schema import Protocol
+from madbench.registry import TASKS
+from madbench.tasks.sources import Source, locate, parse_data, registered
+
+# Scores are sums in a fixed order; this only allows for another number of bits in another library.
+SAME = 1e-12
+
+Record = Mapping[str, Any]
+
+
+@dataclass
+class Verified:
+    """What was found out about one cell. marks: what a reader of it must know. unchecked: what, and why not."""
+
+    cell: str
+    marks: list[str] = field(default_factory=list)
+    checked: list[str] = field(default_factory=list)
+    unchecked: list[str] = field(default_factory=list)
+    problems: list[str] = field(default_factory=list)
+
+    @property
+    def state(self) -> str:
+        return "problem" if self.problems else "partly" if self.unchecked else "ok"
+
+
+def sources_at_hand(data: Sequence[str], wanted: Iterable[tuple[str, str]]) -> dict[tuple[str, str], Source]:
+    """(task, kind) -> source, for those that are there: mini is always, a real one when registered or named.
+
+    data: as given with `--data`. Raises UsageError, and DataMissing for a root that is named and not there.
+    """
+    wanted, choice = set(wanted), parse_data(data)
+    real = {task: root for task, root in {**registered(), **choice.named}.items() if root is not None}
+    mini = make_mini(sorted(task for task, kind in wanted if kind == "mini"))
+    roots = {("mini", task): root for task, root in mini.items()} | {
+        ("real", task): root for task, root in real.items()
+    }
+    return {
+        (task, kind): Source(task, kind, roots[kind, task], locate(TASKS.load(task), roots[kind, task]))
+        for task, kind in wanted
+        if (kind, task) in roots
+    }
+
+
+class Verifier:
+    """Verifies cells, and remembers the data of the last one: cells that differ in the model alone share it."""
+
+    def __init__(self, sources: Mapping[tuple[str, str], Source]):
+        self.sources = sources
+        self._key: tuple | None = None
+        self._data: tuple[Mapping[str, Any], CellData] | None = None
+
+    def data(
+        self, source: Source, protocol: Protocol, draw: int, limit: int | None
+    ) -> tuple[Mapping[str, Any], CellData]:
+        """The digest and the data of a cell. Raises DataError, NotComparable for a leak."""
+        key = (source, protocol.id, protocol.task_hash(source.task), draw, limit)
+        if key != self._key:
+            self._data = digest(source, protocol, draw, limit), load_data(source, protocol, draw, limit)
+            self._key = key
+        return self._data
+
+
+def verify_cell(name: str, folder: Path, record: Record, verifier: Verifier) -> Verified:
+    """Every check that the files at hand allow. name: what the cell is called in the answer."""
+    found = Verified(name, marks=_marks(record))
+    if not folder.name.endswith(record["run_id"][:8]):
+        found.problems.append(f"the folder is not that of run {record['run_id'][:8]}")
+    manifest = _manifest(folder, record, found)
+    _check_exposure(record, found)
+    source = verifier.sources.get((record["task"], record["data"]["source"]))
+    protocol = _protocol(record, found)
+    if source is None:
+        found.unchecked.append(f"scores and leaks: no {record['data']['source']} source of {record['task']} is at hand")
+    elif protocol is not None and manifest is not None:
+        named = source, protocol, record["draw"], manifest.get("limit")
+        try:
+            _check_with_data(folder, record, manifest, verifier.data(*named), found)
+        except (NotComparable, DataMissing) as error:
+            found.problems.append(str(error))
+        except (MadbenchError, OSError, ValueError, KeyError, TypeError) as error:
+            found.problems.append(f"cannot be checked against the data: {error}")
+    return found
+
+
+def _marks(record: Record) -> list[str]:
+    marks = []
+    if not record["comparable"]:
+        reasons = ", ".join(record.get("not_comparable_because") or [])
+        marks.append(f"limited ({reasons})" if reasons else "limited")
+    division = record.get("division", "closed")
+    if division == "external":
+        marks.append("external: training not witnessed")
+    elif division != "closed":
+        marks.append(f"{division} division")
+    return marks
+
+
+def _manifest(folder: Path, record: Record, found: Verified) -> dict[str, Any] | None:
+    """The manifest, with its ids held against the hashes in the record."""
+    try:
+        manifest = CellFolder(folder).manifest()
+        parts = {"train": manifest["train"], "select": manifest["select"]}
+        for part, described in parts.items():
+            stated = record["data"].get(f"{part}_ids_sha256")
+            if described is None or stated is None:
+                if (described is None) != (stated is None):
+                    found.problems.append(f"manifest and record disagree on whether there is a {part} split")
+                continue
+            hashed = sha256_of_lines(sorted(described["ids"]))
+            if hashed != stated or described["sha256"] != stated:
+                found.problems.append(f"the {part} ids hash to {hashed[:12]}, the record says {stated[:12]}")
+            if len(described["ids"]) != record["data"][f"n_{part}"]:
+                found.problems.append(
+                    f"{len(described['ids'])} {part} ids, the record says {record['data'][f'n_{part}']}"
+                )
+    except (OSError, ValueError, KeyError, TypeError) as error:
+        found.problems.append(f"manifest.json cannot be read: {type(error).__name__}: {error}")
+        return None
+    found.checked.append("ids")
+    return manifest
+
+
+def _protocol(record: Record, found: Verified) -> Protocol | None:
+    """The protocol at hand, when it is the one that was run."""
+    stated = record["protocol"]
+    name = f"{stated['name']}@{stated['version']}"
+    try:
+        protocol = load_protocol(name)
+    except MadbenchError as error:
+        found.unchecked.append(f"scores and leaks: {error}")
+        return None
+    if record["task"] not in protocol.tasks or protocol.task_hash(record["task"]) != stated["task_hash"]:
+        found.unchecked.append(f"scores and leaks: the {name} at hand is not the one that was run")
+        return None
+    return protocol
+
+
+def _check_exposure(record: Record, found: Verified) -> None:
+    seen = record["model"].get("seen") or []
+    again = exposure(record["task"], record["data"]["source"], seen, record["conditions"])
+    try:
+        refuse_exposed(record["model"]["name"], again)
+    except NotComparable as error:
+        found.problems.append(str(error))
+    if "exposure" in record and record["exposure"] != again:
+        found.problems.append("the recorded exposure is not what the declared `seen` gives")
+    found.marks += [f"{one['condition']} exposed by {one['seen']} ({one['level']})" for one in again]
+
+
+def _check_with_data(folder, record, manifest, at_hand, found) -> None:
+    """Subset, scores and leaks once more, from the annotations. Raises MadbenchError."""
+    again, data = at_hand
+    if again["fingerprint"] != record["data"]["fingerprint"]:
+        found.unchecked.append("scores and leaks: the annotation files at hand are others than those of the run")
+        return
+    for part in ("train", "select"):
+        stated = None if manifest[part] is None else manifest[part]["sha256"]
+        drawn = None if again[part] is None else again[part]["sha256"]
+        if stated != drawn:
+            found.problems.append(f"the {part} ids are not those of draw {record['draw']}")
+    if "audit" in record["data"] and record["data"]["audit"] != again["audit"]:
+        found.problems.append("the recorded leak audit is not what the data gives")
+    found.checked.append("audit")
+    _rescore(folder, record, data, found)
+
+
+def _rescore(folder: Path, record: Record, data: CellData, found: Verified) -> None:
+    step = next(one["step"] for one in record["selection"] if one["rule"] == record["selection_rule"])
+    recorded = {one["name"]: one for one in record["conditions"]}
+    available = [one for one in data.conditions if recorded.get(one.name, {}).get("available")]
+    stored, kept = {}, CellFolder(folder)
+    for condition in available:
+        file = kept.predictions(condition.name, step)
+        if not condition.stored:
+            continue
+        if not file.is_file():
+            found.unchecked.append(f"scores of {condition.name}: its predictions are not kept")
+            continue
+        stored[condition.name] = read_predictions(file, condition.rows, data.task.legs)
+    versions = dict(data.task.metric_versions)
+    for one in recorded.values():
+        versions |= {name.partition(":")[0]: version for name, version in (one.get("metric_versions") or {}).items()}
+    scores = score_all(data.task, available, stored, versions)
+    for condition in available:
+        if condition.name not in scores:
+            continue
+        _compare(condition.name, recorded[condition.name]["metrics"], scores[condition.name].metrics, found)
+        if condition.stored:
+            _compare_items(kept.predictions(condition.name, step), condition, scores[condition.name].correct, found)
+    found.checked.append(
+        f"{len(scores)} of {sum(bool(one.get('available')) for one in recorded.values())} conditions rescored"
+    )
+    unknown = sorted(
+        name
+        for name, one in recorded.items()
+        if one.get("available") and name not in {one.name for one in data.conditions}
+    )
+    if unknown:
+        found.problems.append(f"no such condition in the protocol: {', '.join(unknown)}")
+
+
+def _compare(condition: str, stated: Mapping[str, float], again: Mapping[str, float], found: Verified) -> None:
+    differing = sorted(
+        name
+        for name in stated.keys() | again.keys()
+        if name not in stated or name not in again or abs(stated[name] - float(again[name])) > SAME
+    )
+    if differing:
+        name = differing[0]
+        more = f" and {len(differing) - 1} more" if len(differing) > 1 else ""
+        found.problems.append(
+            f"{condition}: {name} is recorded as {stated.get(name)}, its predictions give {again.get(name)}{more}"
+        )
+
+
+def _compare_items(file: Path, condition, correct: Mapping[str, np.ndarray], found: Verified) -> None:
+    """The item scores that intervals are made of."""
+    import pyarrow.parquet
+
+    table = pyarrow.parquet.read_table(file)
+    place_of = {example: place for place, example in enumerate(table["example_id"].to_pylist())}
+    places = [place_of[row.example_id] for row in condition.rows]
+    for leg, values in correct.items():
+        column = f"{leg}_correct"
+        if column not in table.column_names:
+            found.problems.append(f"{condition.name}: its predictions lack the column {column}")
+        elif not np.allclose(table[column].to_numpy()[places], values, rtol=0, atol=SAME):
+            found.problems.append(f"{condition.name}: the stored item scores of {leg} are not those of its predictions")
