@@ -118,3 +118,12 @@ def test_two_objects_that_look_alike_differ_by_their_noise():
     scene = scenes(5, 1, SceneStyle())[0]
     one, two = detected([scene, scene], 5)
     assert one.boxes.tobytes() == two.boxes.tobytes() and one.features.tobytes() != two.features.tobytes()
+
+
+def test_the_command_writes_them_when_asked(tiny_home, madbench):
+    out = tiny_home / "out"
+    result = madbench("data", "mini", "--out", out, "--regions")
+    assert result.code == 0 and f"vqa: {out / 'vqa' / 'regions'}" in result.out
+    for task in build.TASKS:
+        assert contents(out / task / "regions") == contents(build.ensure_regions(task))
+    assert madbench("data", "mini", "--card", "--regions").code == 2
