@@ -91,7 +91,7 @@ def make_plan(request: Request) -> Plan:
     for file in files:  # before any data is read or made: a wrong option is told at once
         for task in tasks:
             _spec(file, task, "real", overrides)
-    sources = _with_regions(choose_sources(parse_data(request.data), tasks, request.tasks), files)
+    sources = _with_regions(choose_sources(parse_data(request.data), tasks, request.tasks), files, overrides)
     store = Store(Path(request.out))
     found = _Cells(request, sources, store, overrides)
     for protocol in protocols:
@@ -116,14 +116,32 @@ def make_plan(request: Request) -> Plan:
     )
 
 
-def _with_regions(sources: Sources, files: Sequence[ModelFile]) -> Sources:
+def _with_regions(sources: Sources, files: Sequence[ModelFile], overrides: Mapping[str, Any]) -> Sources:
     """The sources, mini's with region features for the tasks of models that read them."""
-    readers = [traits for traits in map(_traits, files) if "regions" in traits.needs]
+
+    def reads(file: ModelFile, task: str, kind: str) -> bool:
+        traits = _traits(file)
+        able = traits.tasks is None or task in traits.tasks
+        return able and "regions" in needs_of(traits.needs, _spec(file, task, kind, overrides))
+
     found = {
-        task: with_regions(source) if any(one.tasks is None or task in one.tasks for one in readers) else source
+        task: with_regions(source) if any(reads(file, task, source.kind) for file in files) else source
         for task, source in sources.by_task.items()
     }
     return replace(sources, by_task=found)
+
+
+def needs_of(declared: frozenset[str], spec: ModelSpec) -> frozenset[str]:
+    """What a resolved spec needs of a source: what its model declares, and region features where its student reads them.
+
+    Such a student opens no picture; a teacher of pictures still does.
+    """
+    student = spec.options.get("student", {})
+    if spec.adapter != "finetune" or student.get("regions") != "detector":
+        return declared
+    teachers = spec.options.get("objective", {}).get("teachers", [])
+    opens_pictures = any(teacher.get("kind") in ("clip-image", "vision-encoder") for teacher in teachers)
+    return (declared if opens_pictures else declared - {"image"}) | {"regions"}
 
 
 class _Cells:
@@ -145,7 +163,7 @@ class _Cells:
             spec = _spec(file, task, source.kind, self.overrides)
             for draw in draws:
                 found = digest(source, protocol, draw, self.request.limit)
-                check_needs(file.name, traits.needs, source, protocol, found)
+                check_needs(file.name, needs_of(traits.needs, spec), source, protocol, found)
                 weights = initial_weights(spec, source)
                 for seed in seeds:
                     cell = Cell(
