@@ -62,13 +62,13 @@ def read_ids(path: Path) -> frozenset[str]:
     return frozenset(seen)
 
 
-def select(name: str, rows: Sequence[VqaRow], files: Mapping[str, Path]) -> list[str]:
-    """Question ids of one of SETS, in the order of `rows`, which must be the whole split that the lists are about.
+def select(name: str, questions: Sequence[str], files: Mapping[str, Path]) -> list[str]:
+    """Question ids of one of SETS, in the order given. questions: ids of the whole split that the lists are about.
 
-    Raises DataMalformed for an id that no row has, or one that is in both lists.
+    Raises DataMalformed for an id that is not among them, or one that is in both lists.
     """
     lists, rest = SETS[name]
-    present = {row.example_id for row in rows}
+    present = set(questions)
     listed: set[str] = set()
     for key in lists:
         ids = read_ids(files[key])
@@ -86,14 +86,14 @@ def select(name: str, rows: Sequence[VqaRow], files: Mapping[str, Path]) -> list
                 where=files[key],
             )
         listed |= ids
-    return [row.example_id for row in rows if (row.example_id in listed) != rest]
+    return [question for question in questions if (question in listed) != rest]
 
 
 def _shift(name: str) -> Shift:
     lists = SETS[name][0]
 
     def apply(rows: Sequence[VqaRow], inputs: ShiftInputs) -> list[str]:
-        return select(name, rows, inputs.files)
+        return select(name, [row.example_id for row in rows], inputs.files)
 
     def about(rows: Sequence[VqaRow], inputs: ShiftInputs) -> dict[str, Any]:
         return {"listed": {FILE_NAMES[key]: len(read_ids(inputs.files[key])) for key in lists}}

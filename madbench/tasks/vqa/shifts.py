@@ -1,4 +1,4 @@
-"""`changed-prior`: the same questions, another answer prior for each question type."""
+"""The shifts of VQA v2; here `changed-prior`: the same questions, another answer prior for each question type."""
 
 from __future__ import annotations
 
@@ -8,6 +8,8 @@ from collections.abc import Mapping, Sequence
 
 from madbench.errors import DataMalformed
 from madbench.tasks.contract import Shift, ShiftInputs
+from madbench.tasks.corruptions import corruption_shifts
+from madbench.tasks.vqa import counterexamples
 from madbench.tasks.vqa.rows import VqaRow
 
 SALT = "madbench-changed-prior-v1"
@@ -78,5 +80,7 @@ def _annotated(row: VqaRow) -> VqaRow:
 
 
 SHIFTS = {
-    "changed-prior": Shift(name="changed-prior", task="vqa", kind="rows", version=1, card=CARD, apply=changed_prior)
+    "changed-prior": Shift(name="changed-prior", task="vqa", kind="rows", version=1, card=CARD, apply=changed_prior),
+    **counterexamples.SHIFTS,
+    **corruption_shifts("vqa"),
 }
