@@ -80,15 +80,16 @@ def locate(task: Task, root: Path) -> Layout:
         found = next((root / place for place in places if (root / place).is_file()), None)
         if found is not None:
             extras[name] = found
-    return replace(layout, extras={**extras, **_attached(task.name)})
+    named = {name: path for name, path in attached(task.name).items() if path.is_file()}
+    return replace(layout, extras={**extras, **named})
 
 
-def _attached(task: str) -> dict[str, Path]:
-    """Extra files that the user named one by one, as far as they are still there; they win over those below the root."""
+def attached(task: str) -> dict[str, Path]:
+    """Extra files that the user named one by one, still there or not; they win over those below the root."""
     file = home() / "extra_files.json"
     if not file.is_file():
         return {}
-    return {name: Path(path) for name, path in read_json(file).get(task, {}).items() if Path(path).is_file()}
+    return {name: Path(path) for name, path in read_json(file).get(task, {}).items()}
 
 
 def attach(task: str, name: str, path: Path) -> None:
@@ -105,6 +106,18 @@ def attach(task: str, name: str, path: Path) -> None:
     file = home() / "extra_files.json"
     before = read_json(file) if file.is_file() else {}
     write_json(file, {**before, task: {**before.get(task, {}), name: str(path.resolve())}})
+
+
+def forget(task: str) -> bool:
+    """Undo `register` and `attach` for a task; no data is touched. Returns whether anything was known."""
+    found = False
+    for name in ("sources.json", "extra_files.json"):
+        file = home() / name
+        known = read_json(file) if file.is_file() else {}
+        if task in known:
+            found = True
+            write_json(file, {other: entry for other, entry in known.items() if other != task})
+    return found
 
 
 # --------------------------------------------------------------------------- choosing
