@@ -18,7 +18,7 @@ from madbench.tasks.contract import (
     opaque_id,
 )
 from madbench.tasks.images import SharedImages
-from madbench.tasks.snli_ve import reader, shifts
+from madbench.tasks.snli_ve import corrected, reader, shifts
 from madbench.tasks.snli_ve.rows import LABELS, SnliVeRow
 from madbench.tasks.snli_ve.score import score_labels
 
@@ -42,11 +42,12 @@ class SnliVe(Task):
     }
     metric_versions: ClassVar[Mapping[str, str]] = {"accuracy": "1", "recall": "1"}
     unit_label = "image"
+    extra_files: ClassVar[Mapping[str, tuple[str, ...]]] = corrected.EXTRA_FILES
 
     def locate(self, root: Path) -> Layout:
         return reader.locate(root)
 
-    def read(self, layout: Layout, split: str) -> list[SnliVeRow]:
+    def read(self, layout: Layout, split: str) -> Sequence[SnliVeRow]:
         return reader.read(layout, split)
 
     def answer_space(self, train: Sequence[SnliVeRow], fraction: float) -> AnswerSpace:

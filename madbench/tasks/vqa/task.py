@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import ClassVar
 
@@ -20,7 +21,8 @@ from madbench.tasks.contract import (
     opaque_id,
 )
 from madbench.tasks.images import SharedImages
-from madbench.tasks.vqa import answers_3129, reader, shifts, vocabulary
+from madbench.tasks.vqa import answers_3129, counterexamples, gqa, other_sets, shifts, vocabulary
+from madbench.tasks.vqa.consensus import by_origin, consensus
 from madbench.tasks.vqa.rows import VqaRow
 from madbench.tasks.vqa.score import DEFAULT_VERSION, score_answers
 
@@ -43,13 +45,16 @@ class Vqa(Task):
     }
     metric_versions: ClassVar[Mapping[str, str]] = {"vqa_accuracy": DEFAULT_VERSION, "vqa_accuracy_simple": "1"}
     unit_label = "image"
-    extra_files: ClassVar[Mapping[str, tuple[str, ...]]] = {answers_3129.FILE: answers_3129.PLACES}
+    extra_files: ClassVar[Mapping[str, tuple[str, ...]]] = {
+        answers_3129.FILE: answers_3129.PLACES,
+        **counterexamples.EXTRA_FILES,
+    }
 
     def locate(self, root: Path) -> Layout:
-        return reader.locate(root)
+        return other_sets.locate(root)
 
-    def read(self, layout: Layout, split: str) -> list[VqaRow]:
-        return reader.read(layout, split)
+    def read(self, layout: Layout, split: str) -> Sequence[VqaRow]:
+        return other_sets.read(layout, split)
 
     def answer_space(
         self, train: Sequence[VqaRow], fraction: float, closed: Callable[[], tuple[str, ...]] | None = None
@@ -62,6 +67,8 @@ class Vqa(Task):
         return answers_3129.closed_vocabulary(layout, read, self.official_rows)
 
     def ceiling(self, rows: Sequence[VqaRow], space: AnswerSpace) -> float:
+        if rows and isinstance(rows[0], gqa.GqaRow):
+            return gqa.ceiling(rows, space.labels)
         return vocabulary.oracle(space.labels).ceiling(rows)
 
     def examples(
@@ -93,10 +100,21 @@ class Vqa(Task):
     def score(
         self, rows: Sequence[VqaRow], predictions: Mapping[str, LegPredictions], versions: Mapping[str, str]
     ) -> Scores:
-        """versions: may set `vqa_accuracy` to 2021 (default) or 2016."""
+        """versions: may set `vqa_accuracy` to 2021 (default) or 2016.
+
+        Rows of VQA-Rephrasings also get the consensus score; those of GQA-OOD have one right answer and `accuracy`.
+        """
         if set(predictions) != set(self.legs):
             raise DataMalformed(f"vqa has the leg main, not {sorted(predictions)}", fix="give predictions for main")
-        return score_answers(rows, predictions["main"].labels, versions.get("vqa_accuracy", DEFAULT_VERSION))
+        answers = predictions["main"].labels
+        if rows and isinstance(rows[0], gqa.GqaRow):
+            return gqa.score_exact(rows, answers)
+        scores = score_answers(rows, answers, versions.get("vqa_accuracy", DEFAULT_VERSION))
+        if not rows or rows[0].group is None:
+            return scores
+        accuracies = scores.correct["main"]
+        grouped = {**by_origin(rows, accuracies), **consensus(rows, accuracies)}
+        return replace(scores, metrics={**scores.metrics, **grouped})
 
 
 TASK = Vqa()
