@@ -56,7 +56,8 @@ def test_shift_records_drops_what_the_rule_drops(golden):
 
 def test_a_row_without_labels_cannot_be_shifted(fixtures):
     rows = TASK.read(TASK.locate(fixtures), "test")
-    for shift in TASK.shifts().values():
+    for name in ("rule-singular", "rule-plural"):
+        shift = TASK.shifts()[name]
         with pytest.raises(DataMissing, match="labels"):
             shift.apply(rows, NOTHING)
 
