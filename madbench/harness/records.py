@@ -233,8 +233,7 @@ def _conditions(
             "metrics": metrics,
             "metric_versions": {name: versions.get(name.partition(":")[0], "1") for name in metrics},
         }
-        # A ceiling of another metric than the one that is shown would mislead.
-        ceiling = data.task.ceiling(condition.rows, space) if data.task.primary in metrics else None
+        ceiling = data.task.ceiling(condition.rows, space) if metrics else None
         if ceiling is not None:
             one["ceiling"] = ceiling
         described.append(one)

@@ -33,8 +33,8 @@ class Exposes:
 
 
 # Names of splits and shifts, as the tasks have them.
-VAL, CP_TEST, VS = ("val",), ("cp-test",), ("vs-*", "vqa-vs*")
-REPHRASED, ADVERSARIAL, GQA = ("rephrasings*",), ("advqa*",), ("gqa-ood*",)
+VAL, CP_TEST, VS = ("val",), ("cp-test",), ("vs-*",)
+REPHRASED, ADVERSARIAL, GQA = ("rephrasings",), ("advqa*",), ("gqa-ood*",)
 TESTS = ("test", "test-dev")
 
 _VS_FROM_V2 = "VQA-VS re-organises VQA v2 train and val, so its test questions were trained on"
@@ -72,6 +72,7 @@ _VQA: _Table = {
         Exposes("vqa", CP_TEST, "examples", "it is the reported split"),
         _VS,
     ),
+    "vqa-vs-train": (Exposes("vqa", VAL, "examples", "VQA-VS re-organises VQA v2 train and val"), _CP),
     "vqa-vs": (Exposes("vqa", VAL, "examples", "VQA-VS re-organises VQA v2 train and val"), _CP, _VS),
     "vqa-rephrasings": (
         Exposes("vqa", VAL, "examples", "it holds the original val questions with their answers"),
@@ -95,7 +96,7 @@ _SNLI: _Table = {
     "v-snli-train": (Exposes("snli_ve", ("dev", "test"), "examples", f"V-SNLI adds the images; {_SNLI_RESPLIT}"),),
     "snli-ve-train": (),
     "snli-ve-dev": (Exposes("snli_ve", ("dev",), "examples", "it is the split"),),
-    "snli-ve-test": (Exposes("snli_ve", ("test", "e-snli-ve*"), "examples", "it is the reported split"),),
+    "snli-ve-test": (Exposes("snli_ve", ("test",), "examples", "it is the reported split"),),
     "e-snli-ve-train": (),
     "e-snli-ve-dev": (Exposes("snli_ve", ("dev",), "examples", "e-SNLI-VE keeps the images and hypotheses"),),
     "e-snli-ve-test": (Exposes("snli_ve", ("test",), "examples", "e-SNLI-VE keeps the images and hypotheses"),),
