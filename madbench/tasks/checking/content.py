@@ -13,16 +13,16 @@ import numpy as np
 from madbench.errors import DataError
 from madbench.tasks import archives
 from madbench.tasks.checking.report import Finding, SplitCheck
-from madbench.tasks.contract import Layout, Row
+from madbench.tasks.contract import Layout, Row, Task
 from madbench.tasks.reading import read_json, without_collector
 from madbench.tasks.releases import RELEASES, Size
+from madbench.tasks.snli_ve.task import LABELS, SnliVe
 from madbench.tasks.table import column, where
 
 # Fields of rows: those that every task has, and those that only its own rows have.
 _COMMON = ("example_id", "image_id", "group", "stratum")
 _OWN = {"vcr": ("labels", "image_name", "metadata_name", "objects"), "snli_ve": (), "vqa": ("question_type",)}
 QUESTION_TYPES = 65  # of VQA v2, `none of the above` included (specs of the release: mscoco_question_types.txt)
-_NOTHING = Size(rows=0)
 
 
 class Findings:
@@ -79,15 +79,15 @@ def gather(rows: Sequence[Row], task: str) -> Content:
     return Content(columns, first)
 
 
-def count(check: SplitCheck, task: str, values: Content, found: Findings, file: Path) -> None:
+def count(check: SplitCheck, task: Task, values: Content, found: Findings, file: Path) -> None:
     """Fill in rows, images, groups and labels, and tell what differs from the official figures."""
-    release = RELEASES[task]
-    size = release.sizes.get(check.split, _NOTHING)
+    release = RELEASES[task.name]
+    size = release.sizes.get(check.split, Size())
     check.rows, check.images = len(values["example_id"]), len(set(values["image_id"]))
     check.official_images, check.official_groups = size.images, size.groups
     if release.group is not None:
         check.groups = len(set(values["group"]) - {None})
-    check.labels, check.official_labels = _LABELS[task](values), {name: dict(one) for name, one in size.labels.items()}
+    check.labels, check.official_labels = _LABELS[task.name](values), _official_labels(task, check.split)
     if check.official_rows is not None and check.rows != check.official_rows:
         found.problem(f"{check.rows:,} rows, officially {check.official_rows:,}", file)
     for name, unit, counted, official in (
@@ -100,7 +100,7 @@ def count(check: SplitCheck, task: str, values: Content, found: Findings, file: 
             found.note(f"{counted:,} {unit}, and {official:,} by what is recalled of the paper", file)
         else:
             found.problem(f"{counted:,} {unit}, officially {official:,}", file)
-    for field, classes in size.labels.items():
+    for field, classes in check.official_labels.items():
         counted = check.labels.get(field, {})
         differing = [
             f"{name} {counted.get(name, 0):,} (officially {official:,})"
@@ -142,6 +142,13 @@ def _by_value(fields: Mapping[str, str]) -> Callable[[Content], dict[str, dict[s
         return {field: dict(sorted(one.items())) for field, one in known.items() if one}
 
     return labels
+
+
+def _official_labels(task: Task, split: str) -> dict[str, dict[str, int]]:
+    """Rows of each class where the release states them (snli_ve)."""
+    if not isinstance(task, SnliVe) or split not in task.official_labels:
+        return {}
+    return {"label": dict(zip(LABELS, task.official_labels[split], strict=True))}
 
 
 _LABELS: Mapping[str, Callable[[Content], dict[str, dict[str, int]]]] = {

@@ -102,7 +102,7 @@ def _check_split(work: _Work, split: str) -> _Part:
     with _timed(f"{split}: counts and joins"):
         values = gather(rows, task.name)
         del rows
-        count(check, task.name, values, found, paths[-1])
+        count(check, task, values, found, paths[-1])
         join(task.name, layout, split, values, found)
     with _timed(f"{split}: files of images"):
         check.pictures = _pictures(work, split, values, found)
