@@ -177,8 +177,8 @@ def _shifted(task, source, condition, shift, parent, read, code) -> ConditionRow
     reason = None if parent.available else f"'{parent.name}' is not available"
     absent = [name for name in shift.files if name not in source.layout.extras]
     if reason is None and absent:
-        places = " or ".join(place for name in absent for place in task.extra_files.get(name, (name,)))
-        reason = f"the source has no {places}"
+        # The first place is the file's own name; docs/data.md has the others.
+        reason = f"the source has no {' and no '.join(task.extra_files.get(name, (name,))[0] for name in absent)}"
     inputs = ShiftInputs(lambda: read("train"), source.layout.extras)
     about, files = None, ()
     if reason is None:

@@ -315,5 +315,6 @@ def _refuse_overlap(found: Digest, protocol: Protocol, task: str) -> None:
     if problems:
         raise NotComparable(
             f"{task}, {protocol.id}: {'; '.join(problems)}",
-            fix="correct the data files; shared images can be declared with `image_overlap: by-construction`",
+            fix="report other rows, or use a protocol that trains on the set's own split; "
+            "shared images alone can be declared with `image_overlap: by-construction`",
         )

@@ -308,6 +308,8 @@ class Task(ABC):
     official_rows: Mapping[str, int]
     metric_versions: Mapping[str, str]
     unit_label: str
+    # splits whose official rows are only known together -> how many
+    official_sums: Mapping[tuple[str, ...], int] = {}
     # extra file of a shift -> the places below the root where it may lie
     extra_files: Mapping[str, tuple[str, ...]] = {}
 

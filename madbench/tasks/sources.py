@@ -210,11 +210,16 @@ def unofficial(task: Task, kind: str, counts: Mapping[str, int]) -> list[str]:
     """
     if kind == "mini":
         return ["mini is generated data"]
-    return [
+    found = [
         f"{split}: {count:,} rows, officially {task.official_rows[split]:,}"
         for split, count in sorted(counts.items())
         if split in task.official_rows and task.official_rows[split] != count
     ]
+    for splits, official in task.official_sums.items():
+        together = sum(counts.get(split, 0) for split in splits)
+        if set(splits) <= set(counts) and together != official:
+            found.append(f"{' and '.join(splits)}: {together:,} rows together, officially {official:,}")
+    return found
 
 
 def has_split(layout: Layout, split: str) -> bool:

@@ -15,6 +15,7 @@ class Files:
     """A task that has just files: `<root>/train.txt` and `<root>/val.txt`."""
 
     official_rows = {"train": 3, "val": 2}
+    official_sums = {}
     extra_files = {}
 
     def __init__(self, name):

@@ -8,7 +8,6 @@ select rows and its unshifted rows out of train.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from pathlib import Path
 
 from madbench.tasks.vqa.coco import FOLDERS, CocoImages
@@ -61,11 +60,3 @@ def read(files: tuple[Path, ...], images: CocoImages) -> list[VqaRow]:
         number = str(pair.annotation["question_id"])
         rows.append(pair.row(number, images.at(folder, pair.annotation["image_id"])))
     return rows
-
-
-def notes(rows: Mapping[str, int]) -> list[str]:
-    """What differs from the official sizes; only the sum of the splits is known for sure."""
-    together = sum(rows.get(split, 0) for split in SPLITS)
-    if set(SPLITS) <= set(rows) and together != ROWS_TOGETHER:
-        return [f"VQA-CP: {together:,} questions in train and test together, officially {ROWS_TOGETHER:,}"]
-    return []

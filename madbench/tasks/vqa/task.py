@@ -21,7 +21,7 @@ from madbench.tasks.contract import (
     opaque_id,
 )
 from madbench.tasks.images import SharedImages
-from madbench.tasks.vqa import answers_3129, counterexamples, gqa, other_sets, shifts, vocabulary
+from madbench.tasks.vqa import answers_3129, changing_priors, counterexamples, gqa, other_sets, shifts, vocabulary
 from madbench.tasks.vqa.consensus import by_origin, consensus
 from madbench.tasks.vqa.rows import VqaRow
 from madbench.tasks.vqa.score import DEFAULT_VERSION, score_answers
@@ -42,6 +42,10 @@ class Vqa(Task):
         "val": 214354,
         "test": 447793,
         "test-dev": 107394,
+        "vs-val": 32723,
+    }
+    official_sums: ClassVar[Mapping[tuple[str, ...], int]] = {
+        changing_priors.SPLITS: changing_priors.ROWS_TOGETHER,
     }
     metric_versions: ClassVar[Mapping[str, str]] = {"vqa_accuracy": DEFAULT_VERSION, "vqa_accuracy_simple": "1"}
     unit_label = "image"

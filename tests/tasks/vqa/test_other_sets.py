@@ -5,8 +5,8 @@ from pathlib import Path
 import pytest
 
 from madbench.errors import DataMalformed, DataMissing
-from madbench.tasks.sources import locate
-from madbench.tasks.vqa import changing_priors, other_sets, rephrasings
+from madbench.tasks.sources import locate, unofficial
+from madbench.tasks.vqa import other_sets, rephrasings
 from madbench.tasks.vqa.coco import CocoImages
 from madbench.tasks.vqa.task import TASK
 from madbench.tasks.vqa.varying_shortcuts import OUT_OF_DISTRIBUTION, split_name
@@ -59,9 +59,11 @@ def test_vqa_cp_rows_name_their_folder(root, tmp_path):
 
 
 def test_only_the_sum_of_vqa_cp_is_known():
-    assert changing_priors.notes({"cp-train": 438_183, "cp-test": 219_928}) == []
-    assert "10 questions in train and test together" in changing_priors.notes({"cp-train": 4, "cp-test": 6})[0]
-    assert changing_priors.notes({"cp-train": 4}) == []
+    assert unofficial(TASK, "real", {"cp-train": 438_183, "cp-test": 219_928}) == []
+    assert unofficial(TASK, "real", {"cp-train": 4, "cp-test": 6}) == [
+        "cp-train and cp-test: 10 rows together, officially 658,111"
+    ]
+    assert unofficial(TASK, "real", {"cp-train": 4}) == []
 
 
 def test_a_root_with_vqa_cp_alone_is_a_source(root, tmp_path):
