@@ -201,8 +201,21 @@ def read_file(file: Path, task: str, legs: Sequence[str], rows: Sequence[Row]) -
     """
     if file.suffix == ".parquet":
         return _parquet(file, legs, rows)
+    check_format(task, rows)
     found = resolve(f"madbench.tasks.{task}.submission:read_submission")(file, rows)
     return dict(found) if isinstance(found, Mapping) else {legs[0]: LegPredictions(tuple(found))}
+
+
+def check_format(task: str, rows: Sequence[Row]) -> None:
+    """Raises UsageError for rows that the task's submission format cannot name: rephrased questions of vqa, whose
+    official ids are also those of other questions.
+    """
+    odd = next((row.example_id for row in rows if task == "vqa" and not row.example_id.isdigit()), None)
+    if odd is not None:
+        raise UsageError(
+            f"the results format of vqa has whole numbers as ids, and cannot name '{odd}'",
+            fix="use parquet, with the ids that a run stores",
+        )
 
 
 def _parquet(file: Path, legs: Sequence[str], rows: Sequence[Row]) -> dict[str, LegPredictions]:

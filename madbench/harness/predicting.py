@@ -16,6 +16,7 @@ from madbench.harness.cell import Cell
 from madbench.harness.conditions import ConditionRows
 from madbench.harness.data import CellData, choose_sources, digest, load_data
 from madbench.harness.device import one_thread, resolve_device
+from madbench.harness.importing import check_format
 from madbench.harness.plan import initial_weights
 from madbench.harness.runner import Job
 from madbench.harness.store import RECORD, CellFolder, Store, read_predictions, scores_column
@@ -262,7 +263,8 @@ def write_split_predictions(path: Path, predictions: SplitPredictions, legs: Seq
 
 
 def write_submission(path: Path, task: str, predictions: SplitPredictions) -> None:
-    """The leaderboard file of the task. Raises DataMalformed."""
+    """The leaderboard file of the task. Raises UsageError for rows that it cannot name, DataMalformed."""
+    check_format(task, predictions.rows)
     write = resolve(f"madbench.tasks.{task}.submission:write_submission")
     first = next(iter(predictions.legs.values()))
     if predictions.blocks is None:

@@ -9,7 +9,7 @@ import pytest
 
 from madbench.errors import DataError, MadbenchError, UsageError
 from madbench.harness import run
-from madbench.harness.importing import ImportRequest, import_predictions
+from madbench.harness.importing import ImportRequest, check_format, import_predictions
 from madbench.harness.predicting import FinishedCell, find_cell, write_submission
 from madbench.report import report
 
@@ -220,3 +220,10 @@ def test_a_csv_that_does_not_fit_is_told_with_its_line(small_worlds, take_in, tm
     file.write_text("\n".join([*lines[:3], f"{pairs[0]},neutral", *lines[3:]]) + "\n")
     with pytest.raises(DataError, match=r"test.csv:4"):
         take_in("snli_ve", [str(file)])
+
+
+def test_ids_that_the_results_format_cannot_name_are_refused():
+    from madbench.tasks.vqa.rows import VqaRow
+
+    with pytest.raises(UsageError, match="cannot name '1000:2'"):
+        check_format("vqa", [VqaRow("1000", "1"), VqaRow("1000:2", "1")])

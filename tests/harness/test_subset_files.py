@@ -5,6 +5,7 @@ from __future__ import annotations
 import dataclasses
 import json
 import zipfile
+from pathlib import Path
 
 import pytest
 
@@ -89,6 +90,19 @@ def test_vqa_keeps_every_top_level_key_and_says_what_it_leaves_out(source, small
         assert {key: value for key, value in part.items() if key not in lists} == {
             key: value for key, value in whole.items() if key not in lists
         }
+
+
+def test_a_training_split_of_bare_lists_is_written_as_bare_lists(tmp_path):
+    """VQA-CP: the invented five-row files; the carved part of the protocol is in neither."""
+    root = Path(__file__).resolve().parents[1] / "data" / "vqa"
+    source = choose_sources(DataChoice(named={"vqa": root}), ["vqa"], ["vqa"]).by_task["vqa"]
+    manifest = subset_manifest(SubsetRequest("vqa", 0, protocol="domainshift-vqacp"), source)
+    assert manifest["training_split"] == "cp-train"
+    written = write_subset(tmp_path / "part", manifest, source)
+    for part in ("train", "select"):
+        for name in written["files"][part]:
+            entries = json.loads((tmp_path / "part" / part / name).read_text())
+            assert sorted(str(one["question_id"]) for one in entries) == manifest[part]["ids"]
 
 
 def test_a_select_split_of_its_own_is_copied_under_its_own_name(source, small_worlds, tmp_path):
