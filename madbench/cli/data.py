@@ -9,6 +9,7 @@ import typer
 
 from madbench.cli.data_attack import attack_command
 from madbench.cli.data_features import convert_features_command
+from madbench.cli.data_rebuild import rebuild_snli_ve_command
 from madbench.cli.data_shift import shift_command
 from madbench.cli.data_subset import subset_command
 
@@ -142,3 +143,4 @@ data.command("shift")(shift_command)
 data.command("attack")(attack_command)
 data.command("subset")(subset_command)
 data.command("convert-features")(convert_features_command)
+data.command("rebuild-snli-ve")(rebuild_snli_ve_command)

@@ -106,7 +106,7 @@ def readers_code(task: str) -> str:
 def _opened(path: Path, columns: Columns) -> RowTable | None:
     try:
         table = RowTable.open(path, columns)
-    except FileNotFoundError:
+    except (FileNotFoundError, NotADirectoryError):
         return None
     except (Damaged, OSError) as problem:
         _logger.warning("cached rows are damaged (%s) and are made again: %s", problem, path)

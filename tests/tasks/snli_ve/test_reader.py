@@ -116,3 +116,30 @@ def test_pairs_without_a_majority_can_be_skipped_on_request(root):
         read_pairs(path)
     assert caught.value.where.endswith(":3")
     assert [row.label for row in read_pairs(path, dash="skip")] == ["entailment", "neutral", "neutral", "entailment"]
+
+
+@pytest.mark.parametrize("folder", ["data", "snli_ve"])
+def test_files_may_lie_in_a_folder_of_their_own(root, tmp_path, folder):
+    (tmp_path / folder).mkdir()
+    shutil.copy(root / "snli_ve_dev.jsonl", tmp_path / folder)
+    assert locate(tmp_path).files["dev"] == (tmp_path / folder / "snli_ve_dev.jsonl",)
+
+
+@pytest.mark.parametrize(
+    "folders, expected",
+    [
+        (["flickr30k_images"], "flickr30k_images"),
+        (["Flickr30K/images", "images"], "Flickr30K/images"),
+        (["images"], "images"),
+        (["flickr30k"], "flickr30k"),
+        (["flickr30k_images/flickr30k_images"], "flickr30k_images/flickr30k_images"),
+        (["images", "flickr30k"], None),  # which one is meant nobody knows
+    ],
+)
+def test_pictures_are_found_under_their_usual_names(root, tmp_path, folders, expected):
+    shutil.copy(root / "snli_ve_dev.jsonl", tmp_path)
+    for folder in folders:
+        (tmp_path / folder).mkdir(parents=True)
+        (tmp_path / folder / "1.jpg").write_bytes(b"")
+    found = locate(tmp_path).images["dev"]
+    assert found == (None if expected is None else tmp_path / expected)

@@ -167,3 +167,21 @@ def test_freely_numbered_questions_are_only_warned_about(copy, caplog):
     edit(copy, ANNOTATIONS, lambda content: content["annotations"][0].update(question_id=7))
     assert read(locate(copy), "val")[0].example_id == "7"
     assert "1 question_ids are not image_id * 1000 + k" in caplog.text
+
+
+@pytest.mark.parametrize("place", ["", "images", "coco", "mscoco", "Images/mscoco"])
+def test_pictures_of_coco_are_found_in_the_usual_places(tmp_path, place):
+    name = "v2_OpenEnded_mscoco_test2015_questions.json"
+    (tmp_path / "questions").mkdir()
+    shutil.copy(Path(__file__).parents[2] / "data" / "vqa" / name, tmp_path / "questions")
+    (tmp_path / place / "test2015").mkdir(parents=True)
+    assert locate(tmp_path).images["test"] == tmp_path / place / "test2015"
+
+
+def test_regions_need_no_pictures(tmp_path):
+    name = "v2_OpenEnded_mscoco_test2015_questions.json"
+    shutil.copy(Path(__file__).parents[2] / "data" / "vqa" / name, tmp_path)
+    (tmp_path / "regions").mkdir()
+    row = read(locate(tmp_path), "test")[0]
+    assert row.image_path is None
+    assert row.region_path == tmp_path / "regions" / f"COCO_test2015_{int(row.image_id):012d}.npz"
