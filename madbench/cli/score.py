@@ -36,10 +36,10 @@ def score_command(
     Formats: the leaderboard csv for vcr, csv `pairID,prediction` for snli_ve, the results json for vqa.
     Shown are the numbers that the official tool prints, rounded as it rounds them; --json has them unrounded too.
     """
-    import json
+    import orjson
 
     result = score_file(task, predictions, annotations, questions, version, rounding)
-    typer.echo(json.dumps(result, indent=1) if as_json else as_text(result))
+    typer.echo(orjson.dumps(result, option=orjson.OPT_INDENT_2) if as_json else as_text(result))
 
 
 def score_file(

@@ -14,7 +14,7 @@ from typing import Any, BinaryIO
 
 import orjson
 
-BLOCK = 1 << 20  # bytes read at a time; a piece that is parsed is about that long and stays in the caches
+BLOCK = 1 << 17  # bytes read at a time; a piece that is parsed is about that long: its objects stay in the caches
 _HEAD = 1 << 20  # the list begins within that many bytes, or the file is read as a whole
 _DIGITS = bytes(48 if 48 <= code < 58 else 32 for code in range(256))
 _LONG_NUMBER = b"0" * 19
