@@ -17,6 +17,7 @@ from madbench.protocols import load_protocol
 from madbench.registry import TASKS
 from madbench.tasks.jsonl_part import copy_lines
 from madbench.tasks.sources import DataChoice, locate
+from madbench.tasks.vqa.subset_files import write_part
 
 TASK_NAMES = ("vcr", "snli_ve", "vqa")
 
@@ -90,6 +91,18 @@ def test_vqa_keeps_every_top_level_key_and_says_what_it_leaves_out(source, small
         assert {key: value for key, value in part.items() if key not in lists} == {
             key: value for key, value in whole.items() if key not in lists
         }
+
+
+@pytest.mark.parametrize("indent", [None, 1])
+@pytest.mark.parametrize("after", [{}, {"version": 2}, {"answers": [{"question_id": 3}]}])
+def test_keys_of_a_vqa_file_are_kept_before_and_after_the_list(tmp_path, indent, after):
+    entries = [{"question_id": number, "answers": [{"answer": "yes"}]} for number in range(50)]
+    (tmp_path / "in").mkdir()
+    (tmp_path / "in" / "a.json").write_text(json.dumps({"info": {}, "annotations": entries, **after}, indent=indent))
+    assert write_part([tmp_path / "in" / "a.json"], ["3", "7"], tmp_path) == ["a.json"]
+    written = json.loads((tmp_path / "a.json").read_text())
+    assert written == {"info": {}, "annotations": [entries[3], entries[7]], **after}
+    assert list(written) == ["info", "annotations", *after]
 
 
 def test_a_training_split_of_bare_lists_is_written_as_bare_lists(tmp_path):
