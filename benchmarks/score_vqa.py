@@ -8,15 +8,16 @@ Both sides score the same 214,354 questions in the same process, the plain loop 
 every question's accuracy must be equal to the last bit. Seconds are CPU seconds, so a busy machine tells the truth; the
 whole command (a process of its own, reading and checking its three files included) has wall seconds beside them.
 
-The data, shaped after real VQA v2 training rows (12,262 of them: 33 % unanimous; 3.0 distinct answers a question; 9
-distinct strings per 100 answers, falling with size; half of all strings occur once):
+The data, shaped after real VQA v2 training rows (12,262 of them: 33 % unanimous; 3.0 distinct answers a question; 11,412
+distinct strings, growing with the 0.8th power of the size; two in three occur once):
     answer types   37.5 % yes/no, 13 % number, 49.5 % other
     unanimous      58 %, 36 % and 24 % of them: 38 % in all
-    otherwise      4 to 9 of ten say the common answer, each other annotator one of their own
+    otherwise      4 to 9 of ten say the common answer, each other annotator one of their own: 2.9 distinct answers a
+                   question in all
     common answer  yes or no; a number below 120, Zipf; a rank among 30,000 phrases, Zipf with exponent 1
-    own answer     yes/no: the other one mostly; else for two in three a phrase or number of the same kind, for one in
-                   three a phrase made up on the spot (the long tail; with it the file has some 190,000 distinct strings,
-                   more than real rows suggest, so remembering strings is not flattered)
+    own answer     yes/no: the other one mostly; else for two in five a phrase or number of the same kind, for three in
+                   five a phrase made up on the spot (the long tail): 105,000 distinct strings among the annotators'
+                   answers, three in four of them once; 116,000 with the predictions. Remembering strings is not flattered
     odd forms      about 1.5 % of answers carry a capital, an article, a number word, punctuation or a contraction
     predictions    55 % the common answer, 10 % another annotator's, 25 % a common phrase, 10 % made up; one in twenty
                    odd in form
