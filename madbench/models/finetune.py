@@ -10,6 +10,7 @@ import torch
 
 from madbench.models.adapter import Account, ModelAdapter
 from madbench.models.confidence_probes import ConfidenceProbes
+from madbench.models.finetune_gates import GateTrial, gate_by_cross_fit, gate_by_select
 from madbench.models.finetune_module import FinetuneModule, KeptModel, TrainingData, build_head
 from madbench.models.objectives.objective import Objective
 from madbench.models.objectives.targets import TargetBuilder
@@ -22,10 +23,6 @@ from madbench.models.weight_references import identity_of, references
 from madbench.tasks.contract import Example, Split
 from madbench.training.loop import Hooks, LoopOptions, train
 from madbench.training.schedule import batch_rows, evaluation_steps, examples_to_see
-
-# The select metric that tells how good the student is on each leg, to be compared with a teacher's probe.
-LEG_METRICS = {"vcr": ("q2a", "qa2r"), "snli_ve": ("accuracy",), "vqa": ("vqa_accuracy",)}
-HELD_OUT = 5
 
 
 class Finetune(ModelAdapter):
@@ -64,7 +61,8 @@ class Finetune(ModelAdapter):
         module = self._module(data.split)
         builder = self._attach_targets(module, examples, data, updates)
         if options.objective.gate.mode == "weaker" and select is None and not saved:
-            self._gate_by_cross_fit(module, data, updates)
+            few = max(1, round(updates * options.objective.gate.share))
+            gate_by_cross_fit(module, data, self._gate_trial(), self._confidence.score, self._loop_options(few))
         module.attach(data, options, self.task.n_choices, context.seed, context.device)
         self.kept = module.kept
         gate_scores = self._select_scores(builder, data, select)
@@ -73,7 +71,7 @@ class Finetune(ModelAdapter):
         def evaluate(step: int) -> None:
             metrics = context.evaluate(step)
             if gate_scores is not None:
-                self._gate_by_select(module, gate_scores, metrics)
+                gate_by_select(module, self.task.name, gate_scores, metrics)
 
         hooks = Hooks(
             evaluate_at=evaluate_at,
@@ -170,49 +168,8 @@ class Finetune(ModelAdapter):
         self._teacher_seconds = time.monotonic() - began
         return self._builder
 
-    # ----- gates
-
-    def _gate_by_cross_fit(self, module: FinetuneModule, data: TrainingData, updates: int) -> None:
-        """Without a select split: a plain student on four fifths of the images against the probes' held-out scores."""
-        keys = [data.split.image_keys[image] for image in data.split.image]
-        ordered = sorted(set(keys))
-        held_keys = set(ordered[::HELD_OUT]) if len(ordered) >= HELD_OUT else set()
-        held = np.array([key in held_keys for key in keys])
-        if not held.any() or held.all():
-            return
-        rest = part_of(data.split, np.flatnonzero(~held))
-        plain = self.chosen.model_copy(update={"objective": type(self.chosen.objective)()})
-        torch.manual_seed(self.context.seed)
-        student, _ = self.kind.build(plain.student, self.tokenizer)
-        head = build_head(self.task, plain.student.width, rest)
-        trial = FinetuneModule(KeptModel(student, head, plain.student.summary), None, None)
-        trial.attach(TrainingData(rest), plain, self.task.n_choices, self.context.seed, self.context.device)
-        few = max(1, round(updates * self.chosen.objective.gate.share))
-        train(trial.to(self.context.device), self._loop_options(few), Hooks())
-        scores = trial.kept.scores(part_of(data.split, np.flatnonzero(held)), self.context.device)
-        right = self._own_scores(scores, data.split, np.flatnonzero(held))
-        for leg in range(len(self.task.legs)):
-            rows = np.flatnonzero(held)[data.split.legs[held] == leg]
-            student_score = right[data.split.legs[held] == leg].mean() if len(rows) else 0.0
-            for place in range(len(self.chosen.objective.teachers)):
-                teacher_score = self._confidence.score[place, rows].mean() if len(rows) else 0.0
-                module.objective.gates[place, leg] = float(teacher_score >= student_score)
-                self.context.logger.info(
-                    "gate %s %s: teacher %.3f, student %.3f on %d held-out examples -> %s",
-                    self.chosen.objective.teachers[place].kind,
-                    self.task.legs[leg],
-                    teacher_score,
-                    student_score,
-                    len(rows),
-                    "on" if teacher_score >= student_score else "off",
-                )
-
-    @staticmethod
-    def _own_scores(scores: np.ndarray, split: EncodedSplit, rows: np.ndarray) -> np.ndarray:
-        best = scores.argmax(1)
-        if split.soft is not None:
-            return np.array([split.soft[row].get(int(label), 0.0) for row, label in zip(rows, best, strict=True)])
-        return (best == split.targets[rows]).astype(float)
+    def _gate_trial(self) -> GateTrial:
+        return GateTrial(self.chosen, self.kind, self.tokenizer, self.task, self.context)
 
     def _select_scores(self, builder, data: TrainingData, select: Split | None) -> np.ndarray | None:
         """[teachers, legs]: the probes' score on the select split, where gates are decided there."""
@@ -223,11 +180,6 @@ class Finetune(ModelAdapter):
         scores = self._probes.scores_on(split, targets, data.split, data.targets)
         legs = range(len(self.task.legs))
         return np.stack([[row[split.legs == leg].mean() for leg in legs] for row in scores])
-
-    def _gate_by_select(self, module: FinetuneModule, teacher_scores: np.ndarray, metrics) -> None:
-        for leg, name in enumerate(LEG_METRICS[self.task.name]):
-            for place in range(len(teacher_scores)):
-                module.objective.gates[place, leg] = float(teacher_scores[place, leg] >= metrics[name])
 
     # ----- predicting, saving
 
@@ -278,22 +230,3 @@ def visited(examples: list[Example], draws: int, seed: int) -> list[Example]:
     if draws >= len(examples):
         return examples
     return [examples[row] for row in batch_rows(0, draws, len(examples), seed)]
-
-
-def part_of(split: EncodedSplit, rows: np.ndarray) -> EncodedSplit:
-    """The same arrays for some examples only; images are shared, not copied."""
-    sequences = [np.arange(split.first[row], split.first[row + 1]) for row in rows]
-    flat = np.concatenate(sequences)
-    return EncodedSplit(
-        ids=[split.ids[sequence] for sequence in flat],
-        segments=[split.segments[sequence] for sequence in flat],
-        places=[split.places[sequence] for sequence in flat],
-        first=np.concatenate([[0], np.cumsum([len(one) for one in sequences])]),
-        legs=split.legs[rows],
-        image=split.image[rows] if len(split.image) else split.image,
-        images=split.images,
-        image_keys=split.image_keys,
-        targets=split.targets[rows],
-        soft=None if split.soft is None else [split.soft[row] for row in rows],
-        pad=split.pad,
-    )
