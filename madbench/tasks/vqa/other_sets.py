@@ -5,16 +5,19 @@ A source may hold them beside the VQA v2 files, in the root or in a folder of th
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
+from functools import cache
 from pathlib import Path
 
 from madbench.errors import DataMissing
+from madbench.files import sha256_of, sha256_of_file
+from madbench.tasks.cache import through_cache
 from madbench.tasks.contract import Layout
 from madbench.tasks.reading import without_collector
 from madbench.tasks.regions import regions_folder
-from madbench.tasks.vqa import changing_priors, gqa, reader, rephrasings, varying_shortcuts
-from madbench.tasks.vqa.coco import FOLDERS, CocoImages
+from madbench.tasks.vqa import changing_priors, coco, element_files, gqa, reader, rephrasings, varying_shortcuts
+from madbench.tasks.vqa.coco import FOLDERS, CocoImages, MixedColumns
 from madbench.tasks.vqa.rows import VqaRow
 
 # Split, or the beginning of its name -> what the set is.
@@ -51,20 +54,31 @@ def locate(root: Path) -> Layout:
     return replace(layout, files={**layout.files, **files}, images={**layout.images, **_images(layout, files)})
 
 
-def read(layout: Layout, split: str) -> list[VqaRow]:
+def read(layout: Layout, split: str) -> Sequence[VqaRow]:
     """All rows of a split, of VQA v2 or of another set. Raises DataMissing, DataMalformed with file:line and the field."""
     if split not in layout.files or card_of(split) is None:
         return reader.read(layout, split)
     files = layout.files[split]
     if split.startswith(gqa.PREFIX):
         return gqa.read(files[0], layout.images.get(split), layout.regions)
-    images = CocoImages({folder: reader.image_folder(layout.root, folder) for folder in FOLDERS}, layout.regions)
+    columns = MixedColumns({folder: reader.image_folder(layout.root, folder) for folder in FOLDERS}, layout.regions)
+    return through_cache(("vqa", split, _code()), files, columns, lambda: (_read(split, files, columns.images), []))
+
+
+def _read(split: str, files: tuple[Path, ...], images: CocoImages) -> list[VqaRow]:
     with without_collector():
         if split in changing_priors.SPLITS:
             return changing_priors.read(files, images)
         if split == rephrasings.SPLIT:
             return rephrasings.read(files, images)
         return varying_shortcuts.read(files, images)
+
+
+@cache
+def _code() -> str:
+    """Hex sha256 of the code that makes these rows: what is remembered must not outlive a correction of it."""
+    modules = (changing_priors, coco, element_files, rephrasings, varying_shortcuts)
+    return sha256_of([sha256_of_file(Path(module.__file__)) for module in modules])
 
 
 def _of(set_, root: Path):

@@ -5,7 +5,9 @@ from pathlib import Path
 import pytest
 
 from madbench.errors import DataMalformed, DataMissing
+from madbench.tasks import cache
 from madbench.tasks.sources import locate, unofficial
+from madbench.tasks.table import RowTable
 from madbench.tasks.vqa import other_sets, rephrasings
 from madbench.tasks.vqa.coco import CocoImages
 from madbench.tasks.vqa.task import TASK
@@ -198,3 +200,26 @@ def test_regions_are_named_after_the_picture(root, tmp_path):
     (tmp_path / "regions").mkdir()
     rows = TASK.read(locate(TASK, tmp_path), "cp-test")
     assert rows[0].region_path == tmp_path / "regions" / "COCO_train2014_000000910002.npz"
+
+
+@pytest.mark.parametrize("split", ["cp-train", "cp-test", "rephrasings", "vs-val"])
+def test_remembered_rows_are_those_of_the_files(layout, split, tmp_path, monkeypatch):
+    read = list(TASK.read(layout, split))
+    monkeypatch.setenv("MADBENCH_HOME", str(tmp_path))
+    monkeypatch.setattr(cache, "SMALLEST", 0)
+    for _ in range(2):
+        rows = TASK.read(layout, split)
+        assert isinstance(rows, RowTable)
+        assert list(rows) == read
+
+
+def test_remembered_rows_find_pictures_that_came_later(root, tmp_path, monkeypatch):
+    shutil.copytree(root / "vqacp", tmp_path / "cp" / "vqacp")
+    monkeypatch.setenv("MADBENCH_HOME", str(tmp_path / "home"))
+    monkeypatch.setattr(cache, "SMALLEST", 0)
+    assert TASK.read(locate(TASK, tmp_path / "cp"), "cp-train")[4].image_path is None
+    for folder in ("train2014", "val2014"):
+        shutil.copytree(root / folder, tmp_path / "cp" / folder)
+    rows = TASK.read(locate(TASK, tmp_path / "cp"), "cp-train")
+    assert [row.image_path.parent.name for row in rows] == ["train2014"] * 3 + ["val2014"] * 2
+    assert all(row.image_path.is_file() for row in rows)
