@@ -1,4 +1,4 @@
-"""`madbench show protocol|model NAME`: the resolved card, its hash, and who stated what."""
+"""`madbench show protocol|model|shift NAME`: the resolved card, its hash, and who stated what."""
 
 from __future__ import annotations
 
@@ -11,15 +11,21 @@ import typer
 class Kind(StrEnum):
     protocol = "protocol"
     model = "model"
+    shift = "shift"
 
 
 def show_command(
-    kind: Annotated[Kind, typer.Argument(help="protocol or model.")],
-    name: Annotated[str, typer.Argument(help="A name, name@version, or the path of a YAML file.")],
+    kind: Annotated[Kind, typer.Argument(help="protocol, model or shift.")],
+    name: Annotated[
+        str,
+        typer.Argument(
+            help="A name, name@version, or the path of a YAML file; of a shift or a set of its own: the name."
+        ),
+    ],
     as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
     plugin: Annotated[list[str] | None, typer.Option(help="A file or module that registers adapters.")] = None,
 ) -> None:
-    """Show one protocol or model with its hash.
+    """Show one protocol or model with its hash, or what a shift is.
 
     Every value with `extends` resolved, and which of them a source states and which are our choice.
     """
@@ -27,10 +33,51 @@ def show_command(
 
     from madbench.plugins import load_plugin
 
+    if kind is Kind.shift:
+        cards = shift_cards(name)
+        typer.echo(json.dumps(cards, indent=1) if as_json else "\n".join(map(shift_text, cards)))
+        return
     for one in plugin or []:
         load_plugin(one)
     card = protocol_card(name) if kind is Kind.protocol else model_card(name)
     typer.echo(json.dumps(card, indent=1, ensure_ascii=False) if as_json else card_text(card))
+
+
+def shift_cards(name: str) -> list[dict[str, Any]]:
+    """A shift, or an evaluation set with files of its own, of every task that has it. Raises UsageError."""
+    from fnmatch import fnmatchcase
+
+    from madbench.errors import UsageError, did_you_mean
+    from madbench.registry import TASKS
+
+    cards, known = [], []
+    for task_name in TASKS.names():
+        task = TASKS.load(task_name)
+        shift = task.shifts().get(name)
+        if shift is not None:
+            files = {one: list(task.extra_files.get(one, ())) for one in shift.files}
+            facts = {"version": shift.version, "of": shift.kind, "files": files}
+            cards.append({"kind": "shift", "name": name, "task": task_name, **facts, "card": shift.card.strip()})
+        for pattern, card in task.set_cards().items():
+            if name == pattern or fnmatchcase(name, pattern):
+                cards.append({"kind": "split", "name": name, "task": task_name, "card": card.strip()})
+        known += [*task.shifts(), *task.set_cards()]
+    if not cards:
+        hint = did_you_mean(name, known)
+        raise UsageError(
+            f"no shift named '{name}'" + (f"; {hint}" if hint else ""),
+            fix="run `madbench list shifts` to see all; sets of their own: "
+            + ", ".join(pattern for one in TASKS.names() for pattern in TASKS.load(one).set_cards()),
+        )
+    return cards
+
+
+def shift_text(card: dict[str, Any]) -> str:
+    """The card of one task, and where its files may lie."""
+    lines = [f"{card['kind']} {card['name']} of {card['task']}", "", card["card"]]
+    for name, places in card.get("files", {}).items():
+        lines.append(f"\nfile {name}: {' or '.join(places)}")
+    return "\n".join(lines) + "\n"
 
 
 def protocol_card(name: str) -> dict[str, Any]:

@@ -346,6 +346,10 @@ class Task(ABC):
     ) -> Scores:
         """Official metrics. Raises DataMalformed when predictions do not fit the rows one to one."""
 
+    def set_cards(self) -> Mapping[str, str]:
+        """What evaluation sets with files of their own are: split, or how its name begins with `*` behind -> card."""
+        return {}
+
     # ----- open answer spaces only
 
     def closed_vocabulary(self, layout: Layout, read: Callable[[str], Sequence[Row]]) -> ClosedVocabulary:

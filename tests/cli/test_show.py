@@ -43,3 +43,22 @@ def test_an_unknown_name_exits_2_with_a_hint(madbench, kind, name, hint):
 def test_a_version_that_is_not_there_exits_2(madbench):
     assert madbench("show", "protocol", "full@1").code == 0
     assert madbench("show", "protocol", "full@2").code == 2
+
+
+def test_a_shift_shows_its_card_for_every_task_that_has_it(madbench):
+    cards = json.loads(madbench("show", "shift", "blur-3", "--json").out)
+    assert [one["task"] for one in cards] == ["snli_ve", "vcr", "vqa"]
+    text = madbench("show", "shift", "ce-easy").out
+    assert text.startswith("shift ce-easy of vqa\n") and "Leak:" in text
+    assert "file vqace-hard: hard.json or vqace/hard.json" in text
+
+
+@pytest.mark.parametrize("name", ["cp-test", "rephrasings", "vs-qt-kw", "gqa-ood-testdev-tail", "vs-*"])
+def test_a_set_with_files_of_its_own_has_a_card_too(madbench, name):
+    text = madbench("show", "shift", name).out
+    assert text.startswith(f"split {name} of vqa\n") and "Source:" in text
+
+
+def test_an_unknown_shift(madbench):
+    result = madbench("show", "shift", "ve-hrad")
+    assert result.code == 2 and "did you mean 've-hard'?" in result.err

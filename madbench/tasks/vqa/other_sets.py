@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
+from fnmatch import fnmatchcase
 from functools import cache
 from pathlib import Path
 
@@ -20,18 +21,18 @@ from madbench.tasks.vqa import changing_priors, coco, element_files, gqa, reader
 from madbench.tasks.vqa.coco import FOLDERS, CocoImages, MixedColumns
 from madbench.tasks.vqa.rows import VqaRow
 
-# Split, or the beginning of its name -> what the set is.
+# Pattern of split names -> what the set is.
 CARDS: Mapping[str, str] = {
-    "cp-": changing_priors.CARD,
+    "cp-*": changing_priors.CARD,
     "rephrasings": rephrasings.CARD,
-    "vs-": varying_shortcuts.CARD,
-    "gqa-ood-": gqa.CARD,
+    "vs-*": varying_shortcuts.CARD,
+    "gqa-ood-*": gqa.CARD,
 }
 
 
 def card_of(split: str) -> str | None:
     """The card of a split, None for those of VQA v2 itself."""
-    return next((card for start, card in CARDS.items() if split.startswith(start)), None)
+    return next((card for pattern, card in CARDS.items() if fnmatchcase(split, pattern)), None)
 
 
 def locate(root: Path) -> Layout:

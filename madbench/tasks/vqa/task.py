@@ -101,6 +101,9 @@ class Vqa(Task):
     def shifts(self) -> Mapping[str, Shift]:
         return shifts.SHIFTS
 
+    def set_cards(self) -> Mapping[str, str]:
+        return other_sets.CARDS
+
     def score(
         self, rows: Sequence[VqaRow], predictions: Mapping[str, LegPredictions], versions: Mapping[str, str]
     ) -> Scores:
