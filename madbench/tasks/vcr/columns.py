@@ -6,6 +6,7 @@ labels:         2 codes (answer, rationale), or none
 
 from __future__ import annotations
 
+from array import array
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from itertools import chain
@@ -27,14 +28,14 @@ class VcrColumns(Columns):
 
     def encode(self, rows: Sequence[VcrRow]):
         place: dict = {}
-        flat: list[int] = []
+        flat = array("I")  # 30 million of them: a list would take five times the memory
         lengths = []
         for row in rows:
             lists = (row.objects, row.question, *row.answer_choices, *row.rationale_choices)
-            flat += map(len, lists)
             before = len(flat)
-            flat += [place.setdefault(token, len(place)) for token in chain.from_iterable(lists)]
-            lengths.append(_LISTS + len(flat) - before)
+            flat.extend(map(len, lists))
+            flat.extend([place.setdefault(token, len(place)) for token in chain.from_iterable(lists)])
+            lengths.append(len(flat) - before)
         labels = [row.labels or () for row in rows]
         columns = {
             "tokens": codes(flat, lengths),

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from array import array
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
@@ -39,7 +40,7 @@ class VqaColumns(Columns):
 
     def encode(self, rows: Sequence[VqaRow]):
         place: dict[str, int] = {}
-        flat = [place.setdefault(answer, len(place)) for row in rows for answer in row.answers]
+        flat = array("I", (place.setdefault(answer, len(place)) for row in rows for answer in row.answers))
         columns = {
             "question": text([row.question for row in rows]),
             "question_type": shared([row.question_type for row in rows]),
