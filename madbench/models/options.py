@@ -9,11 +9,38 @@ from typing import Literal
 
 from pydantic import Field, model_validator
 
+from madbench.errors import MadbenchError
 from madbench.protocols.schema import Strict
+
+
+def teacher_problem(kind: str, weights: str) -> str | None:
+    """Why a kind of teacher cannot have weights of such a name, or None."""
+    from madbench.models.teachers import library_problem
+
+    try:
+        return library_problem(kind, weights)
+    except MadbenchError as error:
+        return str(error)
 
 
 class NoOptions(Strict):
     """For adapters that have nothing to choose."""
+
+
+class ImageEncoderOptions(Strict):
+    """A pretrained CLIP image tower as the student's eyes (row A1 of the grid, as CLIP-ViL; our reading).
+
+    name `own`: none; the student has its own patches or regions. `clip`: the tower of `weights` runs in the student, at
+    inference too, and its parameters count there. states: its `patches` (last layer, one token each), or the `pooled`
+    feature as one token. use: `beside` the student's own patches, or in their place (`replace`). trained: fine-tuned with
+    the student, else frozen.
+    """
+
+    name: Literal["own", "clip"] = "own"
+    weights: str = "mini:clip"
+    states: Literal["patches", "pooled"] = "patches"
+    use: Literal["beside", "replace"] = "beside"
+    trained: bool = False
 
 
 class StudentOptions(Strict):
@@ -21,7 +48,8 @@ class StudentOptions(Strict):
 
     name: the architecture. `one-stream` is madbench's own small one; `uniter`, `vilt`, `visualbert` the published ones.
     init: `scratch`; `mini:student` (one-stream: the shipped weights, which fix the vocabulary and the sizes); a local
-    folder, or for vilt and visualbert a hub id with its revision (`name@commit`).
+    folder, or for vilt and visualbert a hub id with its revision (`name@commit`). `official`: a recipe that starts from
+    published weights, which whoever runs it names.
     inputs: what it may look at. `query` is question, hypothesis, or question and answer; `choices` the candidates of
     multiple-choice tasks. Leaving one out gives a blind baseline.
     summary: the state the head reads: `cls`, `pooled` (the pretrained pooler's), or the mean over the `text` states
@@ -30,6 +58,7 @@ class StudentOptions(Strict):
     one that lies with the weights in `init`), or a folder or hub id that holds one.
     regions: what uniter and visualbert read of an image: `detector` features of the source, or learned `patches`.
     region_width, max_regions: width of a region feature, and how many are kept, the surest first.
+    min_regions, region_confidence: of those, all that are at least so sure, but no fewer than min_regions.
     """
 
     name: Literal["one-stream", "uniter", "vilt", "visualbert"] = "one-stream"
@@ -40,6 +69,9 @@ class StudentOptions(Strict):
     regions: Literal["patches", "detector"] = "patches"
     region_width: int = Field(default=2048, ge=1, le=16384)
     max_regions: int = Field(default=100, ge=1, le=1000)
+    min_regions: int = Field(default=1, ge=1, le=1000)
+    region_confidence: float = Field(default=0.0, ge=0, lt=1)
+    image_encoder: ImageEncoderOptions = ImageEncoderOptions()
     width: int = Field(default=96, ge=8, le=4096)
     layers: int = Field(default=4, ge=1, le=48)
     heads: int = Field(default=4, ge=1, le=64)
@@ -62,6 +94,17 @@ class StudentOptions(Strict):
             raise ValueError(f"{self.name} always reads the image: leave `image` among the inputs")
         if self.regions == "detector" and self.name not in ("uniter", "visualbert"):
             raise ValueError(f"{self.name} reads pixels: regions: detector is for uniter and visualbert")
+        if self.min_regions > self.max_regions:
+            raise ValueError(f"min_regions {self.min_regions} is more than max_regions {self.max_regions}")
+        if self.image_encoder.name != "own":
+            if self.name == "vilt":
+                raise ValueError(
+                    "image_encoder: vilt is built on its own patches; use one-stream, uniter or visualbert"
+                )
+            if self.regions == "detector" or "image" not in self.inputs:
+                raise ValueError(
+                    "image_encoder reads pictures: set regions: patches, and keep `image` among the inputs"
+                )
         if self.width % self.heads:
             raise ValueError(f"width {self.width} is not divisible by heads {self.heads}")
         if self.image_size % self.patch_size:
@@ -76,18 +119,26 @@ class TrainingOptions(Strict):
 
     passes, min_examples, max_examples: examples seen = passes x training examples, at least min_examples, at most
     max_examples and the protocol's budget. batch_examples: examples (not sequences) per update.
+    batch_tokens: instead, updates of like-long examples up to so many tokens after padding, text and image; their number
+    of examples differs, and so does what one of them weighs. accumulate: pieces that an update is computed in.
     learning_rate peaks after warmup (fraction of updates) and decays linearly to 0.
+    compile: torch.compile the student (minutes at the start; pays in long runs only). deterministic: algorithms that
+    repeat to the last bit; None: on a CPU.
     """
 
     passes: float = Field(default=4.0, gt=0)
     min_examples: int = Field(default=1, ge=1)
     max_examples: int = Field(default=1_000_000_000, ge=1)
     batch_examples: int = Field(default=16, ge=1)
+    batch_tokens: int | None = Field(default=None, ge=1)
+    accumulate: int = Field(default=1, ge=1)
     learning_rate: float = Field(default=3.0e-4, gt=0)
     head_learning_rate_multiplier: float = Field(default=1.0, gt=0)
     warmup: float = Field(default=0.1, ge=0, lt=1)
     weight_decay: float = Field(default=0.01, ge=0)
     gradient_clip: float = Field(default=1.0, gt=0)
+    compile: bool = False
+    deterministic: bool | None = None
 
 
 class TokenSelection(Strict):
@@ -111,35 +162,65 @@ class TokenSelection(Strict):
 class TeacherOptions(Strict):
     """One unimodal teacher and the student state that is drawn to it.
 
-    kind: `clip-image`, `clip-text`, or `text-encoder` (a masked-LM encoder, mean over its token states).
-    weights: the frozen teacher's weights. state: the student state distilled: `cls`, `pooled`, mean of `text`, mean of
-    `image`, `whole_image` (the student's own token for it, else that mean), or `summary`, whichever the head reads.
+    kind: `clip-image`, `clip-text`, `text-encoder` (a masked-LM encoder's token states) or `vision-encoder` (pooled).
+    weights: the frozen teacher's weights. For CLIP `mini:clip`, `open_clip:ARCHITECTURE:TAG_OR_PATH` or
+    `open_clip:local-dir:FOLDER`; for a text encoder `mini:text`, a folder in the hub's format, or `owner/name@<commit>`;
+    for a vision encoder `timm:ARCHITECTURE:TAG_OR_PATH` or `timm:local-dir:FOLDER`. `random:` before any of them takes
+    the architecture with random weights (`random:open_clip:ARCHITECTURE` without more).
+    pooling: of a text encoder's last layer: `mean` over all tokens but padding, or `cls`, the first token. precision:
+    what a teacher computes in on a GPU; float32 on a CPU, and always float16 in the cache.
+    state: the student state distilled: `cls`, `pooled`, mean of `text`, mean of `image`, `whole_image` (the student's own
+    token for it, else that mean), or `summary`, whichever the head reads.
     probe: what the teacher's confidence is read from: `joint` = a head on [image; text; image x text] of CLIP,
     `own` = a head on this teacher's feature alone.
     """
 
-    kind: Literal["clip-image", "clip-text", "text-encoder"]
+    kind: Literal["clip-image", "clip-text", "text-encoder", "vision-encoder"]
     weights: str
+    pooling: Literal["mean", "cls"] = "mean"
+    precision: Literal["fp32", "bf16", "fp16"] = "fp32"
     state: Literal["summary", "cls", "pooled", "text", "image", "whole_image"] = "summary"
     weight: float = Field(default=3.0, ge=0)
     probe: Literal["joint", "own"] = "joint"
+
+    @model_validator(mode="after")
+    def _fits(self):
+        problem = teacher_problem(self.kind, self.weights)
+        if problem is not None:
+            raise ValueError(problem)
+        if self.pooling != "mean" and (self.kind != "text-encoder" or "mini:" in self.weights):
+            raise ValueError(f"pooling {self.pooling} is for text encoders of transformers")
+        return self
 
 
 class Confidence(Strict):
     """The dynamic weight of an example's distillation (our reading), from probabilities of the right answer.
 
     mode: none 1; ratio p_T/(p_T+p_S); odds min(p_T/p_S, maximum); gap max(0, p_T-p_S); teacher p_T;
-    constant: `constant`. per_teacher: each teacher has its own p_T (MAD), else the joint CLIP probe's serves all.
+    constant: `constant`; softmax: teachers compete, softmax over them of p_T/temperature (whose sum is 1: `scale` the
+    number of teachers makes its mean 1). per_teacher: each teacher has its own p_T (MAD), else the joint CLIP probe's
+    serves all. control: `shuffled` gives each example the weight of another of its batch; `mean` gives every example the
+    mean weight of its batch, so that the strength at each update stays and the choice of examples goes.
     scale: multiplies the weight (2 makes `ratio` equal 1 where teacher and student are equally sure).
     folds: the probes are cross-fitted inside the training subset with this many folds by image.
     """
 
-    mode: Literal["none", "ratio", "odds", "gap", "teacher", "constant"] = "none"
+    mode: Literal["none", "ratio", "odds", "gap", "teacher", "constant", "softmax"] = "none"
     per_teacher: bool = False
+    control: Literal["none", "shuffled", "mean"] = "none"
+    temperature: float = Field(default=0.1, gt=0)
     scale: float = Field(default=1.0, gt=0)
     maximum: float = Field(default=4.0, gt=0)
     constant: float = Field(default=1.0, ge=0)
     folds: int = Field(default=4, ge=2, le=20)
+
+    @model_validator(mode="after")
+    def _fits(self):
+        if self.mode == "softmax" and not self.per_teacher:
+            raise ValueError("mode softmax lets teachers compete, so each needs its own p_T: set per_teacher: true")
+        if self.control != "none" and self.mode in ("none", "constant"):
+            raise ValueError(f"control {self.control} needs weights that differ: set mode: ratio, or another")
+        return self
 
 
 class Gate(Strict):
@@ -154,22 +235,72 @@ class Gate(Strict):
     share: float = Field(default=0.5, gt=0, le=1)
 
 
+class Stage(Strict):
+    """A part of the training with its own weights of the losses.
+
+    share: of the updates. task, distillation, self_supervised: factors on the task loss, on the objective's, and on that
+    of masked words and image-text matching over the labelled batch (which needs init mini:student).
+    """
+
+    name: str
+    share: float = Field(gt=0, le=1)
+    task: float = Field(default=1.0, ge=0)
+    distillation: float = Field(default=1.0, ge=0)
+    self_supervised: float = Field(default=0.0, ge=0)
+
+    @model_validator(mode="after")
+    def _trains(self):
+        if not self.task + self.distillation + self.self_supervised:
+            raise ValueError("task, distillation and self_supervised are all 0: the stage would train nothing")
+        return self
+
+
+class Adversarial(Strict):
+    """VILLA's adversarial fine-tuning (Gan et al. 2020): the losses at perturbed inputs, `steps` times a batch.
+
+    steps: 0 switches it off. modalities: what is perturbed: word embeddings, image features. learning_rate: length of a
+    step of the perturbation per sequence (text) or picture (image). kl_weight: of the symmetric KL between the answers
+    with and without the perturbation.
+    """
+
+    steps: int = Field(default=0, ge=0, le=20)
+    modalities: list[Literal["text", "image"]] = ["text", "image"]
+    learning_rate: float = Field(default=1.0e-3, gt=0)
+    kl_weight: float = Field(default=1.5, ge=0)
+
+    @model_validator(mode="after")
+    def _perturbs(self):
+        if not self.modalities:
+            raise ValueError("modalities: name text, image, or both")
+        return self
+
+
 class ObjectiveOptions(Strict):
     """Task loss plus distillation. No teachers: plain fine-tuning.
 
     distance: on features after `standardise`: `zscore` per dimension over the training features, or `l2` (unit norm
-    times sqrt(dimensions)). It is a mean over dimensions, so weights do not depend on the width.
+    times sqrt(dimensions)). It is a mean over dimensions, so weights do not depend on the width. `similarity_kl`: KL of
+    the distributions of similarity to the teacher's features in the batch, softmax(cosine / similarity_temperature).
+    projection: what maps a student state to a teacher's width: `linear`, `mlp` (one hidden layer of the student's
+    width), `none` where both widths agree. projection_learning_rate_multiplier: of its learning rate; none given: the
+    head's.
+    stages: parts of the training in order, their shares summing to 1; none given: one part, every factor 1.
     choices: whether wrong candidates have targets too. pool: distil on unlabelled examples, or (`self`) train on them
     without a teacher; pool_batch_examples of them per update.
     """
 
     teachers: list[TeacherOptions] = []
-    distance: Literal["smooth_l1", "l1", "mse", "cosine"] = "smooth_l1"
+    distance: Literal["smooth_l1", "l1", "mse", "cosine", "similarity_kl"] = "smooth_l1"
+    similarity_temperature: float = Field(default=0.1, gt=0)
     standardise: Literal["zscore", "l2"] = "zscore"
+    projection: Literal["linear", "mlp", "none"] = "linear"
+    projection_learning_rate_multiplier: float | None = Field(default=None, gt=0)
     choices: Literal["all", "gold_only"] = "all"
     token_selection: TokenSelection = TokenSelection()
     confidence: Confidence = Confidence()
     gate: Gate = Gate()
+    stages: list[Stage] = []
+    adversarial: Adversarial = Adversarial()
     pool: Literal["none", "teacher", "self"] = "none"
     pool_batch_examples: int = Field(default=16, ge=1)
 
@@ -184,7 +315,24 @@ class ObjectiveOptions(Strict):
         joint = any(teacher.probe == "joint" for teacher in self.teachers) or not self.confidence.per_teacher
         if probed and joint and not {"clip-image", "clip-text"} <= kinds:
             raise ValueError("a joint probe needs a clip-image and a clip-text teacher")
+        if self.confidence.mode == "softmax" and len(self.teachers) < 2:
+            raise ValueError("confidence softmax lets teachers compete, and there is only one")
         return self
+
+    @model_validator(mode="after")
+    def _stages_fit(self):
+        if self.stages and abs(sum(stage.share for stage in self.stages) - 1) > 1e-6:
+            raise ValueError(f"stages have shares that sum to {sum(stage.share for stage in self.stages):g}, not 1")
+        for stage in self.stages:
+            if not self.teachers and not stage.task + stage.self_supervised:
+                raise ValueError(f"stages: '{stage.name}' only distils, and there is no teacher")
+        if self.adversarial.steps and self.pool != "none":
+            raise ValueError("adversarial steps are for labelled examples: set pool: none")
+        return self
+
+    def self_supervises(self) -> bool:
+        """Whether some loss needs the student's pretraining heads."""
+        return self.pool == "self" or any(stage.self_supervised for stage in self.stages)
 
 
 class FinetuneOptions(Strict):
@@ -198,8 +346,12 @@ class FinetuneOptions(Strict):
     def _fits(self):
         if self.objective.teachers and "image" not in self.student.inputs:
             raise ValueError("distillation needs a student that sees the image")
-        if self.objective.pool == "self" and self.student.init != "mini:student":
-            raise ValueError("pool: self needs the pretraining heads of init mini:student")
+        if self.objective.self_supervises() and self.student.init != "mini:student":
+            loss = "pool: self" if self.objective.pool == "self" else "self_supervised"
+            raise ValueError(f"{loss} needs the pretraining heads of init mini:student")
+        perturbed = self.objective.adversarial.modalities if self.objective.adversarial.steps else []
+        if "image" in perturbed and "image" not in self.student.inputs:
+            raise ValueError("adversarial: this student sees no image: set modalities: [text]")
         return self
 
 

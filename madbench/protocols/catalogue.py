@@ -3,6 +3,8 @@
 Protocols and model specs are found by the same rules: a path is taken as it is; `name` is the file `name.yaml` in
 `./protocols` (or `./baselines`), else in the shipped folder; `name@version` only fits a file of that version, and
 `name@version.yaml` keeps an old one beside the new. Files that start with `_` are there to be extended, not listed.
+The folders directly below (baselines/ablations) belong to the same catalogue, after the folder's own files: names are
+names, wherever the file lies.
 """
 
 from __future__ import annotations
@@ -93,7 +95,7 @@ class Catalogue(Generic[Spec]):
         for path in self._files():
             if path.stem.startswith("_") or path.stem in listed:
                 continue
-            origin = "built-in" if _same_folder(path.parent, shipped(self.folder)) else str(path)
+            origin = "built-in" if _lies_in(path, shipped(self.folder)) else str(path)
             try:
                 listed[path.stem] = Entry(path.stem, origin, path, spec=self._checked(path))
             except (ConfigError, DataMissing) as error:
@@ -109,7 +111,7 @@ class Catalogue(Generic[Spec]):
         document = self.document(path)
         spec = check(document, self.schema)
         named = document.value["name"]
-        catalogued = any(_same_folder(path.parent, folder) for folder in self._folders())
+        catalogued = any(_lies_in(path, folder) for folder in self._folders())
         if catalogued and path.stem.partition("@")[0] != named:
             raise ConfigError(
                 f"name: the file is called {path.name} but names itself '{named}'",
@@ -162,9 +164,14 @@ class Catalogue(Generic[Spec]):
         return [Path.cwd() / self.folder, shipped(self.folder)]
 
     def _files(self, folders: list[Path] | None = None) -> Iterator[Path]:
+        """The YAML files of these folders alone, or of the catalogue's and of the folders directly below those."""
         for folder in folders if folders is not None else self._folders():
             if folder.is_dir():
-                yield from sorted(path for path in folder.iterdir() if path.suffix in SUFFIXES and path.is_file())
+                inside = sorted(folder.iterdir())
+                yield from _yaml_in(inside)
+                for below in inside if folders is None else ():
+                    if below.is_dir() and not below.name.startswith((".", "_")):
+                        yield from _yaml_in(sorted(below.iterdir()))
 
     def _named(self, name: str, folders: list[Path] | None = None) -> list[Path]:
         """Files for a name, best first: exact, then abstract (`_name`), then kept versions, folder by folder."""
@@ -180,5 +187,10 @@ def is_path(name: str | Path) -> bool:
     return isinstance(name, Path) or "/" in name or "\\" in name or name.endswith(SUFFIXES)
 
 
-def _same_folder(one: Path, other: Path) -> bool:
-    return one.resolve() == other.resolve()
+def _yaml_in(paths: Iterable[Path]) -> Iterator[Path]:
+    return (path for path in paths if path.suffix in SUFFIXES and path.is_file())
+
+
+def _lies_in(path: Path, folder: Path) -> bool:
+    """Whether a file lies in a catalogue's folder, or in a folder directly below it."""
+    return folder.resolve() in path.resolve().parents[:2]

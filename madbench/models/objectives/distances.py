@@ -11,8 +11,8 @@ import torch
 from torch.nn import functional
 
 
-def distance(name: str, student: torch.Tensor, teacher: torch.Tensor) -> torch.Tensor:
-    """[N, D] and [N, D] to [N]. name: smooth_l1, l1, mse, or cosine (1 - cos)."""
+def distance(name: str, student: torch.Tensor, teacher: torch.Tensor, temperature: float = 0.1) -> torch.Tensor:
+    """[N, D] and [N, D] to [N]. name: smooth_l1, l1, mse, cosine (1 - cos), or similarity_kl with its temperature."""
     if name == "smooth_l1":
         return functional.smooth_l1_loss(student, teacher, reduction="none").mean(1)
     if name == "l1":
@@ -21,7 +21,21 @@ def distance(name: str, student: torch.Tensor, teacher: torch.Tensor) -> torch.T
         return (student - teacher).square().mean(1)
     if name == "cosine":
         return 1 - functional.cosine_similarity(student, teacher, dim=1)
+    if name == "similarity_kl":
+        return similarity_kl(student, teacher, temperature)
     raise ValueError(f"unknown distance '{name}'")
+
+
+def similarity_kl(student: torch.Tensor, teacher: torch.Tensor, temperature: float) -> torch.Tensor:
+    """[N, D] and [N, D] to [N]: KL(p_i || q_i) of how similar row i is to each of the N teacher features.
+
+    p_i = softmax over j of cos(f_i, f_j) / temperature, q_i = the same with the student's state in the place of f_i.
+    The one distance that looks at the other rows; specs/mad.md names it without a formula, this one is our reading.
+    """
+    known = functional.normalize(teacher, dim=1)
+    wanted = (known @ known.T / temperature).log_softmax(1)
+    found = (functional.normalize(student, dim=1) @ known.T / temperature).log_softmax(1)
+    return (wanted.exp() * (wanted - found)).sum(1)
 
 
 class Standardiser:

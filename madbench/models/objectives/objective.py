@@ -13,7 +13,8 @@ import numpy as np
 import torch
 from torch import nn
 
-from madbench.models.objectives.confidence import confidence_weight
+from madbench.errors import ConfigError
+from madbench.models.objectives.confidence import all_weights, shuffled_order
 from madbench.models.objectives.distances import distance
 from madbench.models.objectives.targets import Targets
 from madbench.models.options import ObjectiveOptions
@@ -23,13 +24,26 @@ from madbench.models.students.interface import States
 
 
 class Objective(nn.Module):
-    """Holds the projections and the gates (1 on, 0 off; [teachers, legs], part of the saved state)."""
+    """Holds the projections and the gates (1 on, 0 off; [teachers, legs], part of the saved state).
 
-    def __init__(self, options: ObjectiveOptions, width: int, dimensions: list[int], legs: int, summary: str = "cls"):
+    width: of the student's states. dimensions: of each teacher's features. seed: of what confidence control `shuffled`
+    draws. Raises ConfigError for projection `none` between different widths.
+    """
+
+    def __init__(
+        self,
+        options: ObjectiveOptions,
+        width: int,
+        dimensions: list[int],
+        legs: int,
+        summary: str = "cls",
+        seed: int = 0,
+    ):
         super().__init__()
         self.options = options
+        self.seed = seed
         self.states = [summary if teacher.state == "summary" else teacher.state for teacher in options.teachers]
-        self.projections = nn.ModuleList(nn.Linear(width, size) for size in dimensions)
+        self.projections = nn.ModuleList(_projection(options.projection, width, size) for size in dimensions)
         self.register_buffer("gates", torch.ones(len(dimensions), legs))
 
     def forward(
@@ -42,22 +56,29 @@ class Objective(nn.Module):
         """
         total = torch.zeros(len(batch.examples), device=states.cls.device)
         legs = torch.from_numpy(batch.legs).to(total.device)
+        weights = self._weights(batch, logits, sure)
         for place, option in enumerate(self.options.teachers):
             projected = self.projections[place](states.named(self.states[place]))
             rows = targets.terms[place].of_sequence[batch.sequences]
             wanted = targets.scaled[place][torch.from_numpy(rows).to(total.device)]
-            loss = self._over_choices(distance(self.options.distance, projected, wanted), batch, logits)
+            loss = self._over_choices(self._distance(projected, wanted), batch, logits)
             if option.kind == "clip-text" and targets.words is not None:
                 loss = loss + self.options.token_selection.weight * self._words(states, batch, targets, place)
-            weight = self._weight(place, batch, logits, sure)
-            total = total + option.weight * weight * self.gates[place][legs] * loss
+            total = total + option.weight * weights[place] * self.gates[place][legs] * loss
         return total
 
-    def _weight(self, place: int, batch: Batch, logits, sure) -> torch.Tensor | float:
+    def _distance(self, projected: torch.Tensor, wanted: torch.Tensor) -> torch.Tensor:
+        return distance(self.options.distance, projected, wanted, self.options.similarity_temperature)
+
+    def _weights(self, batch: Batch, logits, sure) -> torch.Tensor | list[float]:
+        """Per teacher its weight of each example, [teachers, B]."""
         if logits is None or sure is None:
-            return 1.0
-        teacher = torch.from_numpy(sure[place][batch.examples]).float().to(logits.device)
-        return confidence_weight(self.options.confidence, teacher, right_probability(logits, batch))
+            return [1.0] * len(self.projections)
+        teachers = torch.from_numpy(sure[:, batch.examples]).float().to(logits.device)
+        confidence, order = self.options.confidence, None
+        if confidence.control == "shuffled":
+            order = torch.from_numpy(shuffled_order(batch.examples, self.seed)).to(logits.device)
+        return all_weights(confidence, teachers, right_probability(logits, batch), order)
 
     def _over_choices(self, loss: torch.Tensor, batch: Batch, logits) -> torch.Tensor:
         loss = loss.view(len(batch.examples), -1)  # [B, C]
@@ -78,7 +99,20 @@ class Objective(nn.Module):
         row_index = torch.from_numpy(rows).to(device)
         projected = self.projections[place](states.text[row_index, torch.from_numpy(columns).to(device)])
         wanted = targets.scaled_words[torch.from_numpy(words).to(device)]
-        loss = distance(self.options.distance, projected, wanted)
+        loss = self._distance(projected, wanted)
         share = torch.tensor([1 / count if count else 0.0 for count in counts], device=device)
         out = out.index_add(0, row_index, loss * share[row_index])
         return out.view(len(batch.examples), -1).mean(1)
+
+
+def _projection(kind: str, width: int, size: int) -> nn.Module:
+    if kind == "linear":
+        return nn.Linear(width, size)
+    if kind == "mlp":
+        return nn.Sequential(nn.Linear(width, width), nn.GELU(), nn.Linear(width, size))
+    if width != size:
+        raise ConfigError(
+            f"projection none: the student's states have {width} numbers, a teacher's features {size}",
+            fix="set objective.projection: linear",
+        )
+    return nn.Identity()
