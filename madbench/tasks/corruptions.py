@@ -14,7 +14,6 @@ from __future__ import annotations
 import hashlib
 import io
 from collections.abc import Mapping, Sequence
-from dataclasses import replace
 from functools import partial
 from typing import TYPE_CHECKING
 
@@ -22,6 +21,7 @@ import numpy as np
 
 from madbench.errors import DataMissing, UsageError, did_you_mean
 from madbench.tasks.contract import Row, Shift, ShiftInputs
+from madbench.tasks.table import new_row
 
 if TYPE_CHECKING:
     from PIL.Image import Image
@@ -120,7 +120,7 @@ def _corrupt_rows(name: str, rows: Sequence[Row], inputs: ShiftInputs) -> list[R
         if row.corruption is not None:
             raise UsageError(f"{name} cannot follow {row.corruption}", fix="corrupt the condition that comes before it")
     # Features of the unchanged picture would hide the shift from a model that reads regions.
-    return [replace(row, corruption=name, region_path=None) for row in rows]
+    return [new_row(type(row), {**vars(row), "corruption": name, "region_path": None}) for row in rows]
 
 
 def _key(name: str, image_id: str) -> int:
