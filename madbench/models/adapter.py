@@ -16,7 +16,7 @@ import logging
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 import numpy as np
 
@@ -33,8 +33,10 @@ class Account:
     parameters: `total` (with training-only heads), `trainable`, `inference`; empty for models without any.
     updates: optimiser updates; examples_seen: labelled examples passed, repeats counted (a vcr leg is one example);
     sequences_seen: forward sequences in training (4 per vcr example, unlabelled ones included).
-    teacher_s: seconds spent on teachers. teacher_labels: labelled in-task examples the teachers saw.
+    teacher_s: seconds spent on teachers. teacher_forwards: distinct inputs they computed now, 0 when all were cached.
+    teacher_labels: labelled in-task examples the teachers saw.
     weights: name -> sha256 of the initial weights used. notes: short marks for tables, e.g. `from scratch`.
+    loop: what the training loop measured, for the record's timing, e.g. `examples_per_s`, `data_wait_s`.
     """
 
     parameters: Mapping[str, int] = field(default_factory=dict)
@@ -42,10 +44,12 @@ class Account:
     examples_seen: int = 0
     sequences_seen: int = 0
     teacher_s: float = 0.0
+    teacher_forwards: int = 0
     teacher_labels: int = 0
     unlabelled: int = 0
     weights: Mapping[str, str] = field(default_factory=dict)
     notes: tuple[str, ...] = ()
+    loop: Mapping[str, float | int | None] = field(default_factory=dict)
 
 
 @dataclass
@@ -56,6 +60,8 @@ class Context:
     max_examples: the protocol's budget in examples seen (more would be the open division). eval_points: how many
     times `evaluate` should be called, evenly spaced, the last at the end. eval_batch and progress are conveniences.
     unlabelled: gives the unlabelled rest of the training pool as a Split, for specs that declare `unlabelled: true`.
+    precision: `fp32`, `bf16` or `fp16`, out of the class's `precisions`. at_once: most examples of one forward pass,
+    `auto` to find out, None for all of an update. rank, world: this process among those that train together.
     """
 
     device: str
@@ -65,6 +71,10 @@ class Context:
     max_examples: int
     eval_points: int
     train_fraction: float = 1.0
+    precision: str = "fp32"
+    at_once: int | Literal["auto"] | None = None
+    rank: int = 0
+    world: int = 1
     _evaluate: Callable[[int], Mapping[str, float]] | None = None
     _save: Callable[[Any], None] | None = None
     _load: Callable[[], Any] | None = None
@@ -105,12 +115,18 @@ class ModelAdapter:
     tasks: names of the tasks it can do, None for all.
     uses_select: False for models without model selection; they are fitted on train + select.
     options: a pydantic class that checks the spec's `options`, or None to take any mapping.
+    precisions: number formats it can train in; others than `fp32` make another training, so a model that lists none
+    has the same identity whatever `--precision` says.
+    data_parallel: whether several processes may fit it together: each calls `fit` and `predict` with the same data, and
+    `context.rank` and `context.world` say whose share is whose. Otherwise one process does it alone.
     """
 
     needs: frozenset[str] = frozenset()
     tasks: tuple[str, ...] | None = None
     uses_select: bool = True
     options: type | None = None
+    precisions: tuple[str, ...] = ("fp32",)
+    data_parallel: bool = False
 
     def __init__(self, spec, task: TaskInfo, context: Context):
         """spec: the resolved `madbench.models.spec.ModelSpec`; `spec.options` holds this task's hyperparameters."""

@@ -11,7 +11,14 @@ import torch
 from madbench.models.adapter import Account, ModelAdapter
 from madbench.models.confidence_probes import ConfidenceProbes
 from madbench.models.finetune_gates import GateTrial, gate_by_cross_fit, gate_by_select
-from madbench.models.finetune_module import FinetuneModule, KeptModel, TrainingData, build_head
+from madbench.models.finetune_module import (
+    FinetuneModule,
+    KeptModel,
+    TrainingData,
+    batches_ahead,
+    batches_over,
+    build_head,
+)
 from madbench.models.objectives.objective import Objective
 from madbench.models.objectives.targets import TargetBuilder
 from madbench.models.options import FinetuneOptions
@@ -21,7 +28,8 @@ from madbench.models.students.tokens import Tokenizer, tokenizer_from
 from madbench.models.teachers.features import FeatureStore
 from madbench.models.weight_references import identity_of, references
 from madbench.tasks.contract import Example, Split
-from madbench.training.loop import Hooks, LoopOptions, train
+from madbench.training.batching import ExampleBatches, TokenBatches
+from madbench.training.loop import Hooks, LoopOptions, Ran, train
 from madbench.training.schedule import batch_rows, evaluation_steps, examples_to_see
 
 
@@ -30,13 +38,15 @@ class Finetune(ModelAdapter):
 
     needs = frozenset({"image", "text"})
     options = FinetuneOptions
+    precisions = ("fp32", "bf16", "fp16")
+    data_parallel = True
 
     def __init__(self, spec, task, context):
         super().__init__(spec, task, context)
         chosen = FinetuneOptions.model_validate(dict(spec.options))
         self.kind = student_kind(chosen.student.name)
         self.chosen = chosen.model_copy(update={"student": self.kind.resolved(chosen.student)})
-        self.store = FeatureStore(context.cache_dir)
+        self.store = FeatureStore(context.cache_dir, context.progress)
         self.kept: KeptModel | None = None
         self.tokenizer: Tokenizer | None = None
         self._account = Account()
@@ -56,16 +66,18 @@ class Finetune(ModelAdapter):
             options.training.max_examples,
             context.max_examples,
         )
-        updates = max(1, budget // options.training.batch_examples)
-        examples, data = self._training_data(train_split, updates)
+        examples, data, batches = self._training_data(train_split, budget)
+        updates = batches.updates(budget)
         module = self._module(data.split)
         builder = self._attach_targets(module, examples, data, updates)
         if options.objective.gate.mode == "weaker" and select is None and not saved:
-            few = max(1, round(updates * options.objective.gate.share))
-            gate_by_cross_fit(module, data, self._gate_trial(), self._confidence.score, self._loop_options(few))
+            few = self._loop_options(max(1, round(updates * options.objective.gate.share)), data.split)
+            gate_by_cross_fit(module, data, self._gate_trial(), self._confidence.score, few)
         module.attach(data, options, self.task.n_choices, context.seed, context.device)
         self.kept = module.kept
         gate_scores = self._select_scores(builder, data, select)
+        if builder is not None:
+            builder.release()
         evaluate_at = evaluation_steps(updates, context.eval_points)
 
         def evaluate(step: int) -> None:
@@ -76,25 +88,30 @@ class Finetune(ModelAdapter):
         hooks = Hooks(
             evaluate_at=evaluate_at,
             evaluate=evaluate,
-            save=lambda state: context.save(self._stamped(state, module)),
+            save=lambda state: context.save({**state, "tokenizer": self.tokenizer.state()}),
             progress=lambda done, total: context.progress(done, total, "updates"),
         )
-        resumed = None
-        if saved:
-            module.sequences_seen = int(saved["sequences_seen"])
-            resumed = saved
-        train(module.to(context.device), self._loop_options(updates), hooks, resumed)
-        self._account = self._book(module, updates, data)
+        if options.training.compile:
+            module.kept.student.compile(dynamic=True)
+        ran = train(module, self._loop_options(updates, data.split), hooks, saved)
+        self._account = self._book(module, updates, data, ran)
 
-    def _loop_options(self, updates: int) -> LoopOptions:
-        training = self.chosen.training
+    def _loop_options(self, updates: int, split: EncodedSplit) -> LoopOptions:
+        training, context = self.chosen.training, self.context
+        on_cpu = context.device == "cpu"
         return LoopOptions(
             updates=updates,
             learning_rate=training.learning_rate,
             warmup=training.warmup,
             weight_decay=training.weight_decay,
             gradient_clip=training.gradient_clip,
-            seed=self.context.seed,
+            seed=context.seed,
+            device=context.device,
+            precision=context.precision,
+            accumulate=training.accumulate,
+            at_once=context.at_once,
+            ahead=batches_ahead(split, context.device),
+            deterministic=on_cpu if training.deterministic is None else training.deterministic,
             multipliers={
                 "kept.head": training.head_learning_rate_multiplier,
                 "objective": training.head_learning_rate_multiplier,
@@ -117,20 +134,22 @@ class Finetune(ModelAdapter):
             read_images=self.kind.read_images(student),
         )
 
-    def _training_data(self, train_split: Split, updates: int) -> tuple[list[Example], TrainingData]:
+    def _training_data(
+        self, train_split: Split, budget: int
+    ) -> tuple[list[Example], TrainingData, ExampleBatches | TokenBatches]:
         """Encode only what the updates will visit: a full training set is often larger than the budget."""
-        batch = self.chosen.training.batch_examples
-        examples = visited(list(train_split), updates * batch, self.context.seed)
+        training, objective = self.chosen.training, self.chosen.objective
+        draws = budget
+        if training.batch_tokens is None:
+            draws = max(1, budget // training.batch_examples) * training.batch_examples
+        examples = visited(list(train_split), draws, self.context.seed)
         data = TrainingData(self._encode(examples))
-        if self.chosen.objective.pool != "none":
-            pool = visited(
-                list(self.context.unlabelled()),
-                updates * self.chosen.objective.pool_batch_examples,
-                self.context.seed + 1,
-            )
-            self._pool_examples = pool
-            data.pool = self._encode(pool)
-        return examples, data
+        batches = batches_over(data.split, self.chosen, self.context.seed)
+        if objective.pool != "none":
+            draws = batches.updates(budget) * objective.pool_batch_examples
+            self._pool_examples = visited(list(self.context.unlabelled()), draws, self.context.seed + 1)
+            data.pool = self._encode(self._pool_examples)
+        return examples, data, batches
 
     def _module(self, split: EncodedSplit | None) -> FinetuneModule:
         student_options, objective_options = self.chosen.student, self.chosen.objective
@@ -184,10 +203,7 @@ class Finetune(ModelAdapter):
     # ----- predicting, saving
 
     def predict(self, split: Split) -> np.ndarray:
-        return self.kept.scores(self._encode(list(split)), self.context.device)
-
-    def _stamped(self, state: dict, module: FinetuneModule) -> dict:
-        return {**state, "tokenizer": self.tokenizer.state(), "sequences_seen": module.sequences_seen}
+        return self.kept.scores(self._encode(list(split)), self.context.device, self.context.precision)
 
     def restore(self, state: dict) -> bool:
         self.tokenizer = tokenizer_from(state["tokenizer"])
@@ -197,8 +213,11 @@ class Finetune(ModelAdapter):
         self.kept = module.kept.to(self.context.device)
         return True
 
-    def _book(self, module: FinetuneModule, updates: int, data: TrainingData) -> Account:
-        options = self.chosen
+    def _book(self, module: FinetuneModule, updates: int, data: TrainingData, ran: Ran) -> Account:
+        options, seen = self.chosen, module.batches.seen(updates)
+        sequences = seen * data.split.sequences_each
+        if data.pool is not None:
+            sequences += module.pool_batches.seen(updates) * data.pool.sequences_each
         teachers = [] if module.objective is None else self._builder.teachers
         labels = [getattr(teacher, "labels_seen", 0) for teacher in teachers]
         notes = ["from scratch"] if options.student.init == "scratch" else []
@@ -212,13 +231,15 @@ class Finetune(ModelAdapter):
                 "inference": parameters_of(self.kept),
             },
             updates=updates,
-            examples_seen=updates * options.training.batch_examples,
-            sequences_seen=module.sequences_seen,
+            examples_seen=seen,
+            sequences_seen=sequences,
             teacher_s=self._teacher_seconds,
+            teacher_forwards=self.store.forwards,
             teacher_labels=max(labels, default=0),
             unlabelled=len(data.pool) if data.pool is not None else 0,
             weights={name: identity_of(name) for name in references(self.spec.options)},
             notes=tuple(notes),
+            loop=ran.booked(),
         )
 
     def account(self) -> Account:

@@ -43,7 +43,7 @@ class GateTrial:
         head = build_head(self.task, plain.student.width, rest)
         trial = FinetuneModule(KeptModel(student, head, plain.student.summary), None, None)
         trial.attach(TrainingData(rest), plain, self.task.n_choices, self.context.seed, self.context.device)
-        train(trial.to(self.context.device), loop, Hooks())
+        train(trial, loop, Hooks())
         return trial.kept
 
 
@@ -62,7 +62,9 @@ def gate_by_cross_fit(
         return
     kept = trial.trained(part_of(data.split, np.flatnonzero(~held)), loop)
     rows = np.flatnonzero(held)
-    right = own_scores(kept.scores(part_of(data.split, rows), trial.context.device), data.split, rows)
+    right = own_scores(
+        kept.scores(part_of(data.split, rows), trial.context.device, trial.context.precision), data.split, rows
+    )
     for leg, leg_name in enumerate(trial.task.legs):
         of_leg = data.split.legs[held] == leg
         student_score = right[of_leg].mean() if of_leg.any() else 0.0

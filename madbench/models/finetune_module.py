@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, fields, replace
+from typing import NamedTuple
 
 import numpy as np
 import torch
@@ -12,12 +14,16 @@ from madbench.models.objectives.objective import Objective
 from madbench.models.objectives.targets import Targets
 from madbench.models.options import FinetuneOptions
 from madbench.models.students.cross_modal import ChoiceHead, CrossModalStudent, LabelHead, task_loss
-from madbench.models.students.encoding import EncodedSplit, make_batch
+from madbench.models.students.encoding import Batch, EncodedSplit, make_batch
+from madbench.models.students.image_inputs import PixelArray, RegionInputs
 from madbench.models.students.pretraining import PretrainingHeads, self_supervised_loss
 from madbench.tasks.contract import TaskInfo
-from madbench.training.schedule import batch_rows
+from madbench.training.batching import ExampleBatches, GlobalBatch, TokenBatches
+from madbench.training.prefetch import Prefetcher
 
 EVAL_BATCH = 128
+AHEAD = 4
+TRAIN, POOL = "train", "pool"
 
 
 class KeptModel(nn.Module):
@@ -34,18 +40,33 @@ class KeptModel(nn.Module):
         return self.head(states.named(self.summary), batch.choices), states
 
     @torch.inference_mode()
-    def scores(self, split: EncodedSplit, device: str) -> np.ndarray:
+    def scores(self, split: EncodedSplit, device: str, precision: str = "fp32") -> np.ndarray:
         """float32 [N, choices or labels], in the order of the split; batches by length to spare padding."""
         self.eval()
         order = np.argsort(split.lengths(), kind="stable")
+        rows = [order[start : start + EVAL_BATCH] for start in range(0, len(order), EVAL_BATCH)]
         out: np.ndarray | None = None
-        for start in range(0, len(order), EVAL_BATCH):
-            rows = order[start : start + EVAL_BATCH]
-            logits = self(make_batch(split, rows, 0, device))[0].float().cpu().numpy()
-            if out is None:
-                out = np.empty((len(order), logits.shape[1]), np.float32)
-            out[rows] = logits
+        kind = torch.device(device).type
+        low = {"bf16": torch.bfloat16, "fp16": torch.float16}.get(precision)
+        ahead = batches_ahead(split, device)
+        with (
+            Prefetcher(lambda place: make_batch(split, rows[place], 0), 0, len(rows), ahead) as made,
+            torch.autocast(kind, low, enabled=low is not None),
+        ):
+            for own, batch in zip(rows, made, strict=True):
+                if kind != "cpu":
+                    batch = moved(batch, lambda tensor: tensor.to(device))
+                logits = self(batch)[0].float().cpu().numpy()
+                if out is None:
+                    out = np.empty((len(order), logits.shape[1]), np.float32)
+                out[own] = logits
         return out
+
+
+def batches_ahead(split: EncodedSplit, device: str) -> int:
+    """How many batches are worth making ahead: none where all is in memory and the device is the CPU itself."""
+    in_memory = split.images is None or isinstance(split.images, PixelArray)
+    return 0 if in_memory and device == "cpu" else AHEAD
 
 
 @dataclass
@@ -59,40 +80,117 @@ class TrainingData:
     pool_targets: Targets | None = None
 
 
+class Prepared(NamedTuple):
+    """A part of one stream of update `step`, collated. rows: of the part, may be 0; total: of the update."""
+
+    step: int
+    stream: str
+    batch: Batch
+    rows: int
+    total: int
+
+
 class FinetuneModule(nn.Module):
-    """`training_step(step)` for the loop. Also counts the sequences that went through the student."""
+    """What the loop trains: it says which rows an update sees, collates parts of them, and turns a part into a loss."""
 
     def __init__(self, kept: KeptModel, objective: Objective | None, heads: PretrainingHeads | None):
         super().__init__()
         self.kept = kept
         self.objective = objective
         self.pretraining = heads
-        self.sequences_seen = 0
 
     def attach(self, data: TrainingData, options: FinetuneOptions, n_answers: int, seed: int, device: str) -> None:
         """Give it the data to train on; kept out of the constructor because a restored model has none."""
         self.data, self.options, self.n_answers = data, options, n_answers
-        self.seed, self.device = seed, device
-
-    def training_step(self, step: int) -> torch.Tensor:
-        data, objective = self.data, self.options.objective
-        rows = batch_rows(step, self.options.training.batch_examples, len(data.split), self.seed)
-        batch = make_batch(data.split, rows, self.n_answers, self.device)
-        logits, states = self.kept(batch)
-        self.sequences_seen += len(batch.sequences)
-        loss = task_loss(logits, batch).mean()
-        if self.objective is not None and data.targets is not None:
-            loss = loss + self.objective(states, batch, data.targets, logits, data.sure).mean()
+        self.device = device
+        self.batches = batches_over(data.split, options, seed)
+        self._splits = {TRAIN: data.split}
         if data.pool is not None:
-            pool_rows = batch_rows(step, objective.pool_batch_examples, len(data.pool), self.seed + 1)
-            pool_batch = make_batch(data.pool, pool_rows, self.n_answers, self.device)
-            self.sequences_seen += len(pool_batch.sequences)
-            if objective.pool == "self":
-                loss = loss + self_supervised_loss(self.kept.student, self.pretraining, pool_batch)
-            else:
-                pool_states = self.kept.student(pool_batch)
-                loss = loss + self.objective(pool_states, pool_batch, data.pool_targets, None, None).mean()
+            self._splits[POOL] = data.pool
+            self.pool_batches = ExampleBatches(len(data.pool), options.objective.pool_batch_examples, seed + 1)
+        self._costs = {name: split.lengths() for name, split in self._splits.items()}
+
+    def batch(self, step: int) -> GlobalBatch:
+        rows = {TRAIN: self.batches.rows(step)}
+        if POOL in self._splits:
+            rows[POOL] = self.pool_batches.rows(step)
+        return GlobalBatch(rows, {name: self._costs[name][own] for name, own in rows.items()}, step=step)
+
+    def largest(self, examples: int) -> GlobalBatch:
+        """The longest examples, and with them the share of the pool that such a piece would have."""
+        rows = {TRAIN: _longest(self._costs[TRAIN], examples)}
+        if POOL in self._splits:
+            share = examples * self.pool_batches.size / self.options.training.batch_examples
+            rows[POOL] = _longest(self._costs[POOL], max(1, round(share)))
+        return GlobalBatch(rows)
+
+    def prepare(self, part: GlobalBatch) -> list[Prepared]:
+        prepared = []
+        for name, rows in part.rows.items():
+            # A process without rows still takes part in every update, with a loss that weighs nothing.
+            own = rows if len(rows) else np.zeros(1, np.int64)
+            batch = make_batch(self._splits[name], own, self.n_answers)
+            if self.device.startswith("cuda"):
+                batch = moved(batch, torch.Tensor.pin_memory)
+            prepared.append(Prepared(part.step, name, batch, len(rows), part.totals[name]))
+        return prepared
+
+    def forward(self, prepared: list[Prepared]) -> torch.Tensor:
+        loss = None
+        for each in prepared:
+            batch = each.batch
+            if not self.device.startswith("cpu"):
+                batch = moved(batch, lambda tensor: tensor.to(self.device, non_blocking=True))
+            for term in self._terms(each, batch):
+                loss = term if loss is None else loss + term
         return loss
+
+    def _terms(self, each: Prepared, batch: Batch) -> Iterator[torch.Tensor]:
+        """Scalars. Sums over the part, divided by the rows of the whole update: parts add up to the mean."""
+        data, objective = self.data, self.options.objective
+        share = 1.0 if each.rows else 0.0
+        if each.stream == TRAIN:
+            logits, states = self.kept(batch)
+            logits = logits.float()
+            yield share * (task_loss(logits, batch).sum() / each.total)
+            if self.objective is not None and data.targets is not None:
+                yield share * (self.objective(states, batch, data.targets, logits, data.sure).sum() / each.total)
+        elif objective.pool == "self":
+            # A mean over masked words and patches: it counts by the share of examples.
+            yield each.rows / each.total * self_supervised_loss(self.kept.student, self.pretraining, batch)
+        else:
+            states = self.kept.student(batch)
+            yield share * (self.objective(states, batch, data.pool_targets, None, None).sum() / each.total)
+
+
+def moved(batch: Batch, move: Callable[[torch.Tensor], torch.Tensor]) -> Batch:
+    """A batch with `move` done to its tensors."""
+    tensors = {one.name: getattr(batch, one.name) for one in fields(batch)}
+    return replace(batch, **{name: move(one) for name, one in tensors.items() if isinstance(one, torch.Tensor)})
+
+
+def batches_over(split: EncodedSplit, options: FinetuneOptions, seed: int) -> ExampleBatches | TokenBatches:
+    """The batches of the labelled examples, by number of examples or by tokens."""
+    training = options.training
+    if training.batch_tokens is None:
+        return ExampleBatches(len(split), training.batch_examples, seed)
+    return TokenBatches(token_lengths(split, options), budget_tokens=training.batch_tokens, seed=seed)
+
+
+def token_lengths(split: EncodedSplit, options: FinetuneOptions) -> np.ndarray:
+    """int64 [N, 2]: text and image tokens of each example, all its sequences together."""
+    student, sequences = options.student, np.diff(split.first)
+    image = np.zeros(len(split), np.int64)
+    if isinstance(split.images, RegionInputs):
+        image = split.images.counts()[split.image]
+    elif split.images is not None:
+        image += (student.image_size // student.patch_size) ** 2
+    return np.stack([split.lengths() * sequences, image * sequences], 1)
+
+
+def _longest(lengths: np.ndarray, count: int) -> np.ndarray:
+    """The rows of the `count` longest, the longest again where there are fewer."""
+    return np.resize(np.argsort(-lengths, kind="stable")[:count], count)
 
 
 def build_head(task: TaskInfo, width: int, split: EncodedSplit | None) -> nn.Module:

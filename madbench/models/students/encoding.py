@@ -117,6 +117,11 @@ class EncodedSplit:
     def __len__(self) -> int:
         return len(self.first) - 1
 
+    @property
+    def sequences_each(self) -> int:
+        """Sequences of one example: as many as it has candidates."""
+        return int(self.first[1] - self.first[0]) if len(self) else 1
+
     def lengths(self) -> np.ndarray:
         """Longest sequence of each example, in tokens: int64 [N]."""
         longest = np.array([len(ids) for ids in self.ids], dtype=np.int64)

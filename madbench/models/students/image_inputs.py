@@ -94,6 +94,11 @@ class RegionInputs(ImageInputs):
             "region_padding": torch.from_numpy(padding[place]).to(device),
         }
 
+    def counts(self) -> np.ndarray:
+        """int64 [U] regions of each picture, for batches by length; reads every file once."""
+        with ThreadPoolExecutor(OPENING_THREADS) as pool:
+            return np.array(list(pool.map(lambda one: len(self._regions(one).features), self.lazy)), np.int64)
+
     def _regions(self, image: LazyImage) -> Regions:
         regions = image.regions()
         if regions is None:
