@@ -52,6 +52,16 @@ class CrossModalStudent(nn.Module):
         )
         self.encoder = nn.TransformerEncoder(layer, layers, norm=nn.LayerNorm(width), enable_nested_tensor=False)
         self.apply(_initialise)
+        self.plugged: nn.Module | None = None
+
+    def plug_in(self, encoder: nn.Module, replace: bool) -> None:
+        """Read an image encoder's features ([B, P, W] and boxes, from pixels) beside the patches, or in their place."""
+        width = self.tokens.embedding_dim
+        self.plugged = encoder
+        self.plugged_places = nn.Linear(7, width)
+        self.plugged_norm = nn.LayerNorm(width)
+        if replace:
+            self.patch = self.patch_places = self.image_norm = None
 
     def forward(self, batch: Batch) -> States:
         length = batch.ids.shape[1]
@@ -63,7 +73,7 @@ class CrossModalStudent(nn.Module):
             image = self.embed_image(batch.pixels)
             image = image.repeat_interleave(len(batch.ids) // len(image), 0)  # [S, P, W]: candidates share the image
             hidden = torch.cat([hidden, self.dropout(image)], 1)
-            padding = torch.cat([padding, padding.new_zeros(len(padding), self.patches)], 1)
+            padding = torch.cat([padding, padding.new_zeros(len(padding), image.shape[1])], 1)
         early, half = None, len(self.encoder.layers) // 2
         for place, layer in enumerate(self.encoder.layers):
             hidden = layer(hidden, src_key_padding_mask=padding)
@@ -79,7 +89,14 @@ class CrossModalStudent(nn.Module):
         )
 
     def embed_image(self, pixels: torch.Tensor) -> torch.Tensor:
-        """[B, size, size, 3] in 0..1 to [B, P, W], patches row by row."""
+        """[B, size, size, 3] in 0..1 to [B, P, W], patches row by row, then what a plugged-in encoder sees."""
+        if self.plugged is None:
+            return self._embed_patches(pixels)
+        features, boxes = self.plugged(pixels)
+        seen = self.plugged_norm(features + self.plugged_places(boxes) + self.segments.weight[1])
+        return seen if self.patch is None else torch.cat([self._embed_patches(pixels), seen], 1)
+
+    def _embed_patches(self, pixels: torch.Tensor) -> torch.Tensor:
         batch, size, size_patch = len(pixels), pixels.shape[1], self.patch_size
         grid = size // size_patch
         cut = (pixels - 0.5).view(batch, grid, size_patch, grid, size_patch, 3).transpose(2, 3)

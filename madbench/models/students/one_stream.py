@@ -8,6 +8,7 @@ from torch import nn
 
 from madbench.mini.weights import path_of_weights
 from madbench.models.options import StudentOptions
+from madbench.models.students.clip_features import ClipFeatures
 from madbench.models.students.cross_modal import CrossModalStudent
 from madbench.models.students.image_inputs import ImageInputs, PixelArray
 from madbench.models.students.interface import StudentKind
@@ -36,12 +37,12 @@ class OneStreamKind(StudentKind):
         """A student without the image input takes the text part of the shipped weights."""
         student = student_module(options, tokenizer.size)
         if options.init == "scratch":
-            return student, None
+            return _with_plugged(student, options), None
         tensors, _ = load_weights(path_of_weights(options.init))
         student.load_state_dict({name: tensors[f"student.{name}"] for name in student.state_dict()})
         heads = PretrainingHeads(options.width, tokenizer.size)
         heads.load_state_dict({name: tensors[f"heads.{name}"] for name in heads.state_dict()})
-        return student, heads
+        return _with_plugged(student, options), heads
 
 
 def student_module(options: StudentOptions, vocabulary: int) -> CrossModalStudent:
@@ -57,6 +58,14 @@ def student_module(options: StudentOptions, vocabulary: int) -> CrossModalStuden
         dropout=options.dropout,
         sees_image="image" in options.inputs,
     )
+
+
+def _with_plugged(student: CrossModalStudent, options: StudentOptions) -> CrossModalStudent:
+    """After the student's own weights are in: they know nothing of a plugged-in encoder."""
+    if options.image_encoder.name != "own":
+        encoder = ClipFeatures(options.image_encoder, options.width)
+        student.plug_in(encoder, replace=options.image_encoder.use == "replace")
+    return student
 
 
 def mini_tokenizer() -> WordTokenizer:

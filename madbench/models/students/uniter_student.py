@@ -10,6 +10,7 @@ from torch import nn
 
 from madbench.errors import DataMalformed, DataMissing
 from madbench.models.options import StudentOptions
+from madbench.models.students.clip_features import with_image_encoder
 from madbench.models.students.encoding import Batch
 from madbench.models.students.interface import States, StudentKind
 from madbench.models.students.patches import PatchFeatures
@@ -28,7 +29,7 @@ class UniterStudent(nn.Module):
     attention sees no padding, and only words have places, so the states are the same.
     """
 
-    def __init__(self, encoder: UniterEncoder, width: int, patches: PatchFeatures | None):
+    def __init__(self, encoder: UniterEncoder, width: int, patches: nn.Module | None):
         super().__init__()
         self.encoder = encoder
         self.patches = patches
@@ -79,6 +80,7 @@ class UniterKind(StudentKind):
         patches = None
         if options.regions == "patches":
             patches = PatchFeatures(options.image_size, options.patch_size, options.region_width)
+            patches = with_image_encoder(options.image_encoder, patches, options.region_width)
         if options.init != "scratch":
             official = load_official(*_read(options.init), types=TYPES)
             return UniterStudent(official.uniter, official.sizes.width, patches), None

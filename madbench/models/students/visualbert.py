@@ -9,6 +9,7 @@ import torch
 from torch import nn
 
 from madbench.models.options import StudentOptions
+from madbench.models.students.clip_features import with_image_encoder
 from madbench.models.students.encoding import Batch
 from madbench.models.students.hub import load_pretrained, pretrained_config
 from madbench.models.students.interface import States, StudentKind
@@ -19,7 +20,7 @@ from madbench.models.students.tokens import Tokenizer
 class VisualBertStudent(nn.Module):
     """model: transformers' `VisualBertModel`. patches: makes features from pixels; None for detector regions."""
 
-    def __init__(self, model, patches: PatchFeatures | None):
+    def __init__(self, model, patches: nn.Module | None):
         super().__init__()
         self.model = model
         self.patches = patches
@@ -74,6 +75,7 @@ class VisualBertKind(StudentKind):
         patches = None
         if options.regions == "patches":
             patches = PatchFeatures(options.image_size, options.patch_size, options.region_width)
+            patches = with_image_encoder(options.image_encoder, patches, options.region_width)
         if options.init != "scratch":
             return VisualBertStudent(load_pretrained(VisualBertModel, options.init), patches), None
         config = VisualBertConfig(
