@@ -84,6 +84,10 @@ class Columns(ABC):
     def decode(self, part: Part) -> list[Row]:
         """The rows of a part, equal to what the reader made."""
 
+    def column(self, part: Part, name: str) -> list | None:
+        """One of the task's own fields for every row, when it can be had without building rows; else None."""
+        return None
+
     def tables(self, stored: Mapping[str, list]) -> Mapping[str, list]:
         """The tables of `encode` as `decode` wants them, made once for a file (JSON has no tuples)."""
         return stored
@@ -211,6 +215,13 @@ class Part:
         places = (offsets - offsets[0]).tolist()
         return [flat[start:end] for start, end in pairwise(places)]
 
+    def leading(self, name: str, skipped: int) -> list[list[int]]:
+        """The first of the lists in each row of a `codes` column whose rows open with `skipped` lengths."""
+        taken = self._taken(name)
+        starts, flat = taken.offsets.to_numpy()[:-1], taken.values.to_numpy()
+        begins = starts + skipped
+        return [flat[one:end].tolist() for one, end in zip(begins, begins + flat[starts], strict=True)]
+
     def table(self, name: str) -> list:
         """What the codes of a column point into."""
         return self.store.tables[name]
@@ -292,7 +303,8 @@ class RowTable(Sequence[R]):
             return self._part().text(name)
         if name in _COMMON_SHARED:
             return self._part().shared(name)
-        return [getattr(row, name) for row in self]
+        own = self._store.columns.column(self._part(), name) if len(self) else []
+        return [getattr(row, name) for row in self] if own is None else own
 
     def coded(self, name: str) -> tuple[np.ndarray, list]:
         """See `coded`. For `example_id`, which readers keep unique, the codes count the rows."""

@@ -15,10 +15,12 @@ from madbench.errors import DataMissing
 from madbench.registry import TASKS
 from madbench.tasks import releases
 from madbench.tasks.checking import Depth, as_text, check_source
+from madbench.tasks.checking.ahead import read
 from madbench.tasks.checking.metadata import wrong_boxes, wrong_names
 from madbench.tasks.contract import Regions
 from madbench.tasks.regions import write_regions
 from madbench.tasks.sources import locate
+from madbench.tasks.table import RowTable
 
 SCRIPT = Path(__file__).resolve().parents[2] / "benchmarks" / "full_size.py"
 FRACTION = {"vcr": 0.0005, "snli_ve": 0.001, "vqa": 0.0005}
@@ -301,6 +303,44 @@ def test_the_report_is_the_same_each_time(small):
     first, second = (json.dumps(check_source("vcr", small / "vcr").as_json()) for _ in range(2))
     assert first == second
     assert {"task", "root", "official", "splits", "problems", "notes", "missing", "extras"} < set(json.loads(first))
+
+
+# --------------------------------------------------------------------------- large files
+
+
+@pytest.mark.parametrize("task", FRACTION)
+def test_columns_of_cached_rows_are_those_of_the_rows(task, small, monkeypatch, tmp_path):
+    monkeypatch.setenv("MADBENCH_HOME", str(tmp_path / "home"))
+    monkeypatch.setattr("madbench.tasks.cache.SMALLEST", 0)
+    own = {
+        "vcr": ("labels", "objects", "image_name", "metadata_name", "question"),
+        "snli_ve": ("label", "hypothesis"),
+        "vqa": ("question_type", "answer_type", "multiple_choice_answer", "answers"),
+    }[task]
+    found = TASKS.load(task)
+    for split in ("train", "test"):
+        rows = found.read(locate(found, small / task), split)
+        assert isinstance(rows, RowTable)
+        for part in (rows, rows[3:9], rows[:0]):
+            for name in ("example_id", "image_id", "group", *own):
+                assert part.column(name) == [getattr(row, name) for row in part], (split, name)
+
+
+@pytest.mark.parametrize("task", FRACTION)
+def test_a_process_that_reads_ahead_changes_nothing_but_the_cache(task, small, monkeypatch, tmp_path):
+    expected = check_source(task, small / task).as_json()
+    monkeypatch.setenv("MADBENCH_HOME", str(tmp_path / "home"))
+    monkeypatch.setattr("madbench.tasks.checking.ahead.LARGE", 0)
+    assert check_source(task, small / task).as_json() == expected
+
+
+def test_reading_ahead_fills_the_cache_and_leaves_errors_to_the_reader(root, monkeypatch, tmp_path):
+    monkeypatch.setenv("MADBENCH_HOME", str(tmp_path / "home"))
+    monkeypatch.setattr("madbench.tasks.cache.SMALLEST", 0)
+    folder = root("snli_ve")
+    (folder / "snli_ve_dev.jsonl").write_text("{")
+    read("snli_ve", str(folder), "dev", "test")
+    assert len(list((tmp_path / "home" / "cache" / "rows").glob("*.arrow"))) == 1
 
 
 # --------------------------------------------------------------------------- region features

@@ -58,18 +58,9 @@ class Content:
 
 
 def gather(rows: Sequence[Row], task: str) -> Content:
-    """Rows of a mapped table are built when they are looked at, so as few as possible are, and those once."""
+    """Rows of a mapped table are built when they are looked at, so one of each image is, and columns of the others."""
     with without_collector():
-        columns = {name: column(rows, name) for name in _COMMON}
-        own = _OWN[task]
-        if len(own) > 1:
-            walked = [[] for _ in own]
-            for row in rows:
-                for values, name in zip(walked, own, strict=True):
-                    values.append(getattr(row, name))
-            columns |= dict(zip(own, walked, strict=True))
-        else:
-            columns |= {name: column(rows, name) for name in own}
+        columns = {name: column(rows, name) for name in (*_COMMON, *_OWN[task])}
         places: dict[str, int] = {}
         for place, image in enumerate(columns["image_id"]):
             places.setdefault(image, place)

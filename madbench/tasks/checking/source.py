@@ -12,6 +12,7 @@ from typing import Any
 
 from madbench.errors import DataError, DataMissing
 from madbench.registry import TASKS
+from madbench.tasks.checking.ahead import reading_ahead
 from madbench.tasks.checking.content import Content, Findings, count, gather, join
 from madbench.tasks.checking.metadata import wrong_boxes, wrong_names
 from madbench.tasks.checking.missing import missing_files, protocols_using
@@ -43,7 +44,14 @@ def check_source(
         return SourceCheck(task_name, root, (), tuple(of_source.problems), (), missing, {})
     extras = [split for split in layout.files if split not in task.splits]
     work = _Work(task, layout, depth or Depth(), progress or (lambda what, done, total: None), Listing())
-    parts = [_check_split(work, split) for split in (*task.splits, *extras)]
+    parts = []
+    splits = [*task.splits, *extras]
+    # The first split is by far the largest of every task.
+    with reading_ahead(layout, [split for split in splits[1:] if split in layout.files]) as other:
+        for place, split in enumerate(splits):
+            if place == 1 and other is not None:
+                other.wait()
+            parts.append(_check_split(work, split))
     _shared_images(task, parts, of_source)
     for name, path in attached(task_name).items():
         if not path.is_file():

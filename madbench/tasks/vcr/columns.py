@@ -49,6 +49,18 @@ class VcrColumns(Columns):
         tokens = [token if isinstance(token, str) else tuple(token) for token in stored["tokens"]]
         return {"tokens": tokens, "labels": {}, "objects": {}}
 
+    def column(self, part: Part, name: str) -> list | None:
+        if name in ("image_name", "metadata_name"):
+            return part.shared(name)
+        known = part.table(name) if name in ("objects", "labels") else None
+        if known is None:
+            return None
+        if name == "labels":
+            return [known.setdefault(label, label) if label else None for label in map(tuple, part.codes("labels"))]
+        token_at = part.table("tokens").__getitem__
+        lists = [tuple(map(token_at, tokens)) for tokens in part.leading("tokens", _LISTS)]
+        return [known.setdefault(objects, objects) for objects in lists]
+
     def decode(self, part: Part) -> list[VcrRow]:
         token_at = part.table("tokens").__getitem__
         # Equal object lists and labels are one object, over all parts of the file.

@@ -56,6 +56,11 @@ class VqaColumns(Columns):
     def __getstate__(self) -> Mapping:
         return {"images": self.images, "name": self.name, "regions": self.regions}
 
+    def column(self, part: Part, name: str) -> list | None:
+        if name == "answer_type":
+            name = "stratum"
+        return part.shared(name) if name in ("stratum", "question_type", "multiple_choice_answer") else None
+
     def decode(self, part: Part) -> list[VqaRow]:
         answer_at = part.table("answers").__getitem__
         paths = self._coco.paths
