@@ -90,6 +90,7 @@ def build_record(
         "updates": fitted.account.updates,
         "examples_seen": fitted.account.examples_seen,
         "sequences_seen": fitted.account.sequences_seen,
+        "teacher_forwards": fitted.account.teacher_forwards,
         "max_examples": budget,
     }
     record["division"] = "open" if fitted.account.examples_seen > budget else "closed"
@@ -120,7 +121,7 @@ def build_external_record(
     for condition in record["conditions"]:
         condition.pop("ceiling", None)  # of an answer space that nobody here knows
     record["labels"].update(tune=None, teacher=None, unlabelled=None, witnessed=False)
-    record["usage"].update(updates=None, examples_seen=None, sequences_seen=None)
+    record["usage"].update(updates=None, examples_seen=None, sequences_seen=None, teacher_forwards=None)
     record["timing"] = dict.fromkeys(record["timing"])
     record["memory"] = dict.fromkeys(record["memory"])
     # Of what trained it nothing is known; madbench and git say who scored it.

@@ -8,15 +8,14 @@ from collections.abc import Sequence
 import numpy as np
 import torch
 
-from madbench.mini.weights import sha256_of_weights
 from madbench.models.adapter import Account, ModelAdapter
 from madbench.models.options import ProbeOptions
 from madbench.models.probes import Head, ProbeData, fit_head, head_logits, joint_features
 from madbench.models.students import parameters_of
 from madbench.models.students.encoding import sequence_parts, soft_matrix
-from madbench.models.students.image_inputs import pixels_of
 from madbench.models.teachers import load_teacher
 from madbench.models.teachers.features import FeatureStore
+from madbench.models.weight_references import identity_of
 from madbench.tasks.contract import Example, SoftTarget, Split
 
 EVERYTHING = ("image", "query", "choices")
@@ -32,14 +31,14 @@ class ClipProbe(ModelAdapter):
         super().__init__(spec, task, context)
         self.chosen = ProbeOptions.model_validate(dict(spec.options))
         self.teacher = load_teacher("clip-image", self.chosen.weights, context.device)
-        self.store = FeatureStore(context.cache_dir)
+        self.store = FeatureStore(context.cache_dir, context.progress)
         self.head: Head | None = None
         self._account = Account()
 
     def fit(self, train: Split, select: Split | None) -> None:
         began = time.monotonic()
         features = self._features(list(train))
-        teacher_seconds = time.monotonic() - began
+        teacher_seconds, forwards = time.monotonic() - began, self.store.forwards
         targets = np.array([-1 if isinstance(one.target, SoftTarget) else one.target for one in train], np.int64)
         soft = soft_matrix([one.target.scores for one in train], self.task.n_choices) if self.task.open else None
         chosen = self.chosen
@@ -59,7 +58,7 @@ class ClipProbe(ModelAdapter):
         state = {"head": dict(self.head.state_dict()), "dimensions": int(features.shape[2])}
         self.context.evaluate(updates)
         self.context.save({"step": updates, **state})
-        clip = parameters_of(self.teacher.model)
+        clip = self.teacher.parameters
         own = parameters_of(self.head)
         self._account = Account(
             parameters={"total": clip + own, "trainable": own, "inference": clip + own},
@@ -67,8 +66,9 @@ class ClipProbe(ModelAdapter):
             examples_seen=updates * batch,
             sequences_seen=updates * batch * features.shape[1],
             teacher_s=teacher_seconds,
+            teacher_forwards=forwards,
             teacher_labels=self.teacher.labels_seen,
-            weights={chosen.weights: sha256_of_weights(chosen.weights)},
+            weights={chosen.weights: identity_of(chosen.weights)},
         )
 
     def restore(self, state: dict) -> bool:
@@ -87,18 +87,17 @@ class ClipProbe(ModelAdapter):
 
     def _features(self, examples: Sequence[Example]) -> np.ndarray:
         """float32 [N, C, 3D (+ legs)] from content-keyed storage."""
-        sha = sha256_of_weights(self.chosen.weights)
         row_of: dict[str, int] = {}
-        pixels = []
+        images = []
         for example in examples:
             if example.image.key not in row_of:
-                row_of[example.image.key] = len(pixels)
-                pixels.append(pixels_of(example.image.open(), self.teacher.image_size))
-        image = self.store.images(sha, "image", np.stack(pixels), self.teacher.image_features)
+                row_of[example.image.key] = len(images)
+                images.append(example.image)
+        image = self.store.images(self.teacher, images)
         texts = [
             " ".join(part.text for part in one) for example in examples for one in sequence_parts(example, EVERYTHING)
         ]
-        text = self.store.texts(sha, "text", texts, self.teacher.text_features)
+        text = self.store.texts(self.teacher, texts)
         legs = np.array([self.task.legs.index(example.leg) for example in examples])
         return joint_features(
             image[[row_of[example.image.key] for example in examples]],

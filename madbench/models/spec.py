@@ -106,10 +106,9 @@ class ModelSpec:
         )
 
     def mini_weights(self) -> list[str]:
-        """Every option value of the form `mini:NAME`: weights that only fit the mini data."""
-        return sorted(
-            {value for value in _leaves(self.options) if isinstance(value, str) and value.startswith(MINI_WEIGHTS)}
-        )
+        """Every option value of the form `mini:NAME`, also behind `random:`: their words only fit the mini data."""
+        values = (value for value in _leaves(self.options) if isinstance(value, str))
+        return sorted({value for value in values if value.removeprefix("random:").startswith(MINI_WEIGHTS)})
 
 
 def merge(below: Mapping[str, Any], above: Mapping[str, Any]) -> dict[str, Any]:

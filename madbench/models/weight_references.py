@@ -1,27 +1,108 @@
 """Initial weights by name: where a spec names them, and what they are, as content. Imports no torch.
 
-`mini:NAME` ships with madbench. A path is a local file or folder. `owner/name@<commit>` is a hub id with its revision.
-`open_clip:ARCHITECTURE:TAG_OR_PATH` and `timm:ARCHITECTURE:PATH` are teachers. What a name stands for enters the identity
-of a training as a hash or a commit; a name that can change its meaning does not.
+    mini:NAME                        ships with madbench
+    PATH                             a local file or folder
+    owner/name@<commit>              the hub, with the revision pinned
+    open_clip:ARCHITECTURE:TAG       a release that open_clip knows
+    open_clip:ARCHITECTURE:PATH      a checkpoint of that architecture
+    open_clip:local-dir:FOLDER       a folder with open_clip_config.json and weights
+    timm:ARCHITECTURE:TAG or :PATH   the same for timm, also timm:local-dir:FOLDER
+    random:NAME                      the architecture of any of these with seeded random weights (for open_clip and timm
+                                     without tag or path): the control that tells knowledge from regularisation
+
+What a name stands for enters the identity of a training as a hash or a commit; a name that can change its meaning does not.
 """
 
 from __future__ import annotations
 
+import logging
+import os
 import re
 from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from madbench.errors import DataMissing, UsageError
 from madbench.files import sha256_of
 from madbench.mini.weights import sha256_of_weights
+from madbench.models.known_weights import known
 from madbench.models.spec import MINI_WEIGHTS
 from madbench.tasks.sources import remembered_sha256
 
 WEIGHT_KEYS = ("init", "weights", "tokenizer")
 NO_WEIGHTS = ("scratch", "mini", "own", "clip-bpe")
-_FILES = ("*.json", "*.safetensors", "*.pt", "*.bin", "vocab.txt", "merges.txt", "*.model")
+LOCAL_FOLDER = "local-dir"
+RANDOM = "random:"
+_LIBRARIES = ("open_clip", "timm")
+_FILES = ("*.json", "*.safetensors", "*.pt", "*.pth", "*.bin", "vocab.txt", "merges.txt", "*.model")
+_SUFFIXES = (".safetensors", ".pt", ".pth", ".bin", ".npz")
 _COMMIT = re.compile(r"^[0-9a-f]{40}$")
+_logger = logging.getLogger(__name__)
+_told: set[str] = set()
+
+
+@dataclass(frozen=True)
+class Reference:
+    """A name of weights, taken apart.
+
+    library: `mini`, `open_clip`, `timm`, or `hub` (a path or hub id, in the format of transformers). architecture: for
+    open_clip and timm, else empty. place: what the weights are: a mini name, a tag, a path, a hub id with its commit;
+    empty only for random weights. random: take the architecture, not the weights.
+    """
+
+    library: str
+    architecture: str
+    place: str
+    random: bool = False
+
+    @property
+    def path(self) -> Path | None:
+        """The local file or folder, there or not; None for what is no path."""
+        if self.library == "mini" or not self.place:
+            return None
+        path = Path(self.place).expanduser()
+        if self.library == "hub":
+            if path.exists():
+                return path
+            at, commit = self.place.rpartition("@")[1:]
+            pinned = bool(at and _COMMIT.match(commit))
+            rooted = path.is_absolute() or self.place.startswith((".", "~"))
+            return path if not pinned and (rooted or self.place.count("/") != 1) else None
+        separated = "/" in self.place or os.sep in self.place
+        if self.architecture == LOCAL_FOLDER or separated or path.suffix in _SUFFIXES or path.exists():
+            return path
+        return None
+
+    @property
+    def name(self) -> str:
+        """The name with an absolute path, under which things are remembered wherever the command was started."""
+        place = str(self.path.resolve()) if self.path is not None else self.place
+        parts = [part for part in ("random" if self.random else "", self.library, self.architecture, place) if part]
+        return ":".join(parts)
+
+
+def parse(reference: str) -> Reference:
+    """A name taken apart. Raises UsageError for one that says too little."""
+    plain = reference.removeprefix(RANDOM)
+    random = plain != reference
+    if plain.startswith(MINI_WEIGHTS):
+        return Reference("mini", "", plain.removeprefix(MINI_WEIGHTS), random)
+    library, _, rest = plain.partition(":")
+    if library not in _LIBRARIES:
+        return Reference("hub", "", plain, random)
+    architecture, _, place = rest.partition(":")
+    if architecture == "hf-hub":
+        raise UsageError(
+            f"weights '{reference}': a hub id can change its content",
+            fix=f"download it and write {library}:{LOCAL_FOLDER}:FOLDER",
+        )
+    if not architecture or not (place or (random and architecture != LOCAL_FOLDER)):
+        raise UsageError(
+            f"weights '{reference}' name no {'weights' if architecture else 'architecture'}",
+            fix=f"write {library}:ARCHITECTURE:TAG, {library}:ARCHITECTURE:PATH or {library}:{LOCAL_FOLDER}:FOLDER",
+        )
+    return Reference(library, architecture, place, random)
 
 
 def references(options: Mapping[str, Any]) -> list[str]:
@@ -32,27 +113,44 @@ def references(options: Mapping[str, Any]) -> list[str]:
 def identity_of(reference: str) -> str:
     """What a name stands for: a sha256 of the content, or `name@commit` for the hub.
 
+    A teacher's path that is gone stands for what lay there when it was loaded last: with its features cached, nothing
+    else of it is needed (and what must be computed then fails, saying so).
     Raises DataMissing for a path that is not there, UsageError for a hub id without its revision.
     """
-    if reference.startswith(MINI_WEIGHTS):
-        return sha256_of_weights(reference)
-    library, _, rest = reference.partition(":")
-    if library in ("open_clip", "timm"):
-        architecture, _, place = rest.partition(":")
+    named = parse(reference)
+    identity = _identity(named, reference)
+    return f"{RANDOM}{identity}" if named.random else identity
+
+
+def _identity(named: Reference, reference: str) -> str:
+    if named.library == "mini":
+        return sha256_of_weights(named.place)
+    path, prefix = named.path, f"{named.architecture}:" if named.architecture else ""
+    if path is not None:
+        return prefix + (_content(path) if path.exists() else _before(named, reference))
+    if named.library != "hub":
         # A tag names one release of one architecture; the library pins what it downloads.
-        return f"{architecture}:{_content(Path(place)) if Path(place).exists() else place}"
-    place, at, commit = reference.rpartition("@")
+        return prefix + (named.place or f"{named.library} architecture")
+    place, at, commit = named.place.rpartition("@")
     if at and _COMMIT.match(commit):
-        return reference
-    path = Path(reference).expanduser()
-    if path.exists():
-        return _content(path)
-    if path.is_absolute() or reference.startswith((".", "~")) or reference.count("/") != 1:
-        raise DataMissing(f"no weights at '{reference}'", fix="name a file or folder that is there")
+        return named.place
     raise UsageError(
         f"weights '{reference}' are neither here nor pinned: a hub id can change its content",
-        fix=f"write {place or reference}@<the 40 digits of a commit>, or name a local folder",
+        fix=f"write {place or named.place}@<the 40 digits of a commit>, or name a local folder",
     )
+
+
+def _before(named: Reference, reference: str) -> str:
+    """The identity that a path had when it was loaded last, without the architecture. Raises DataMissing."""
+    before = known(named.name)
+    if before is None:
+        raise DataMissing(f"no weights at '{named.place}'", fix="name a file or folder that is there")
+    if reference not in _told:
+        _told.add(reference)
+        _logger.warning(
+            "the weights %s are gone; their identity is remembered, so cached features of theirs still serve", reference
+        )
+    return before.identity.removeprefix(RANDOM).rpartition(":")[2]
 
 
 def _content(path: Path) -> str:

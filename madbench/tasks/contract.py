@@ -45,10 +45,11 @@ class LazyImage:
     """An image that is opened when asked for. It shows no path: file names are not for models.
 
     key: opaque and equal for equal images of one source, so that caches can share work between questions.
+    content(): equal for equal pictures of any source, so that caches can share work between sources and after a change.
     size: (width, height) in pixels where the annotations state it, else None.
     """
 
-    __slots__ = ("_boxes", "_open", "_regions", "key", "size")
+    __slots__ = ("_boxes", "_content", "_open", "_regions", "key", "size")
 
     def __init__(
         self,
@@ -57,16 +58,28 @@ class LazyImage:
         boxes: Callable[[], np.ndarray] | None = None,
         size: tuple[int, int] | None = None,
         regions: Callable[[], Regions] | None = None,
+        content: Callable[[], str] | None = None,
     ):
         self.key = key
         self.size = size
         self._open = open_image
+        self._content = content
         self._boxes = boxes
         self._regions = regions
 
     def open(self) -> Image:
         """The decoded RGB image (PIL). Raises DataMissing or DataMalformed."""
         return self._open()
+
+    def content(self) -> str:
+        """Hex digest of the picture: of its file's bytes where there is a file, else of the decoded pixels.
+
+        Raises DataMissing or DataMalformed.
+        """
+        if self._content is not None:
+            return self._content()
+        image = self.open()
+        return hashlib.sha256(f"{image.mode}|{image.size}|".encode() + image.tobytes()).hexdigest()
 
     def boxes(self) -> np.ndarray | None:
         """Object boxes `[objects, 4]` as fractions 0..1 of width and height (x1, y1, x2, y2), or None."""

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING
 
 from madbench.errors import DataMissing
 from madbench.tasks.contract import LazyImage, Regions, Row
+from madbench.tasks.image_contents import content_of
 from madbench.tasks.reading import open_image, safe_path
 
 if TYPE_CHECKING:
@@ -68,13 +69,22 @@ class SharedImages:
             partial(_open, folder, name, row.corruption),
             boxes=boxes,
             regions=partial(_regions, row.region_path, name) if has_regions else None,
+            content=partial(_content, folder, name, row.corruption),
         )
 
 
-def _open(folder: Path | None, name: str, corruption: str | None) -> Image:
+def _path(folder: Path | None, name: str) -> Path:
     if folder is None:
         raise DataMissing(f"the source has no images, only region features (asked for {name})", fix="add the images")
-    image = open_image(safe_path(folder, name))
+    return safe_path(folder, name)
+
+
+def _content(folder: Path | None, name: str, corruption: str | None) -> str:
+    return content_of(_path(folder, name), name, corruption)
+
+
+def _open(folder: Path | None, name: str, corruption: str | None) -> Image:
+    image = open_image(_path(folder, name))
     if corruption is None:
         return image
     from madbench.tasks.corruptions import corrupted

@@ -25,7 +25,7 @@ def test_pretraining_writes_weights_that_load_and_repeats_itself(name, tmp_path)
     assert metadata_of(path)["words"] == list(WORDS)
     if name == "clip":
         teacher = ClipTeacher(path)
-        features = teacher.image_features(np.zeros((2, 64, 64, 3), np.uint8))
+        features = teacher.pixel_features(np.zeros((2, 64, 64, 3), np.uint8))
         assert np.allclose(np.linalg.norm(features, axis=1), 1, atol=1e-4)
         assert np.allclose(np.linalg.norm(teacher.text_features(["a red cup"]), axis=1), 1, atol=1e-4)
     if name == "text":

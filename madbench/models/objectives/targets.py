@@ -11,16 +11,18 @@ from dataclasses import dataclass, field
 import numpy as np
 import torch
 
-from madbench.mini.weights import sha256_of_weights
 from madbench.models.objectives.distances import Standardiser
 from madbench.models.objectives.token_selection import inverse_document_frequency, selected_words
 from madbench.models.options import FinetuneOptions, TeacherOptions
+from madbench.models.spec import MINI_WEIGHTS
 from madbench.models.students.encoding import EncodedSplit, encode_sequence, sequence_parts
-from madbench.models.students.image_inputs import PixelArray
 from madbench.models.students.tokens import SPECIAL, Tokenizer, pieces
 from madbench.models.teachers import load_teacher
 from madbench.models.teachers.features import FeatureStore
+from madbench.models.teachers.interface import Teacher
 from madbench.tasks.contract import Example
+
+IMAGE_KINDS = ("clip-image", "vision-encoder")
 
 
 @dataclass
@@ -66,7 +68,8 @@ class TargetBuilder:
         self.store = store
         self.device = device
         self.seed = seed
-        self.teachers = [load_teacher(one.kind, one.weights, device) for one in self.objective.teachers]
+        self.teachers = [self._teacher(one) for one in self.objective.teachers]
+        self._draw_as_recorded()
         self._idf: dict[str, float] | None = None
         self._scales: list[Standardiser] | None = None
         self._word_scale: Standardiser | None = None
@@ -89,7 +92,7 @@ class TargetBuilder:
             read = [" ".join(words) or text for words, text in zip(kept_words, texts, strict=True)]
         terms = []
         for option in self.objective.teachers:
-            if option.kind == "clip-image":
+            if option.kind in IMAGE_KINDS:
                 terms.append(TermTargets(self._image_rows(option, split), image_of))
             else:
                 terms.append(self._text_rows(option, read))
@@ -106,26 +109,39 @@ class TargetBuilder:
     def _option(self, kind: str) -> TeacherOptions:
         return next(one for one in self.objective.teachers if one.kind == kind)
 
+    def release(self) -> None:
+        """Give the memory of the encoders back, once everything that will be visited has its features."""
+        for teacher in self.teachers:
+            teacher.release()
+
+    def _teacher(self, option: TeacherOptions) -> Teacher:
+        return load_teacher(
+            option.kind, option.weights, self.device, pooling=option.pooling, precision=option.precision
+        )
+
+    def _draw_as_recorded(self) -> None:
+        """Build mini's teachers from random numbers once, and drop them.
+
+        The first mini results were recorded when teachers were opened here, between the student and the projections, so
+        that their random starts moved torch's generator. Opening one moves it no more; the recorded numbers stay.
+        """
+        for teacher in dict.fromkeys((one.kind, one.weights) for one in self.objective.teachers):
+            if teacher[1].startswith(MINI_WEIGHTS):
+                load_teacher(*teacher, self.device).build()
+
     def _image_rows(self, option: TeacherOptions, split: EncodedSplit) -> np.ndarray:
-        teacher = load_teacher(option.kind, option.weights, self.device)
-        images = split.images
-        if not isinstance(images, PixelArray) or images.pixels.shape[1] != teacher.image_size:
-            images = PixelArray(images.lazy, teacher.image_size)
-        return self.store.images(sha256_of_weights(option.weights), "image", images.pixels, teacher.image_features)
+        return self.store.images(self._teacher(option), split.images.lazy)
 
     def _text_rows(self, option: TeacherOptions, texts: Sequence[str]) -> TermTargets:
-        teacher = load_teacher(option.kind, option.weights, self.device)
         distinct = sorted(set(texts))
         row = {text: place for place, text in enumerate(distinct)}
-        rows = self.store.texts(sha256_of_weights(option.weights), "text", distinct, teacher.text_features)
+        rows = self.store.texts(self._teacher(option), distinct)
         return TermTargets(rows, np.array([row[text] for text in texts], np.int64))
 
     def _word_features(self, texts: Sequence[str]) -> tuple[list[str], np.ndarray]:
         words = sorted({word for text in texts for word in pieces(text)})
         prompts = [self.objective.token_selection.prompt.format(word=word) for word in words]
-        option = self._option("clip-text")
-        teacher = load_teacher(option.kind, option.weights, self.device)
-        return words, self.store.texts(sha256_of_weights(option.weights), "text", prompts, teacher.text_features)
+        return words, self.store.texts(self._teacher(self._option("clip-text")), prompts)
 
     def _selected(self, texts, image_of, split) -> list[list[str]]:
         selection = self.objective.token_selection
