@@ -11,7 +11,7 @@ import torch
 from torch import nn
 
 from madbench.models.students.encoding import SEGMENTS, Batch
-from madbench.models.students.interface import States
+from madbench.models.students.interface import Entrance, States
 from madbench.models.students.tokens import PAD
 
 
@@ -102,6 +102,13 @@ class CrossModalStudent(nn.Module):
         cut = (pixels - 0.5).view(batch, grid, size_patch, grid, size_patch, 3).transpose(2, 3)
         content = self.patch(cut.reshape(batch, grid * grid, -1) * 2)
         return self.image_norm(content + self.patch_places.weight + self.segments.weight[1])
+
+    def entrances(self) -> dict[str, Entrance]:
+        """The patches' own content; where they were replaced, that of the plugged-in encoder."""
+        found = {"text": Entrance(self.tokens, "output")}
+        if self.patches:
+            found["image"] = Entrance(self.plugged.project if self.patch is None else self.patch, "output")
+        return found
 
 
 class ChoiceHead(nn.Module):

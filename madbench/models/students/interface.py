@@ -8,7 +8,7 @@ from __future__ import annotations
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 import torch
 from torch import nn
@@ -57,6 +57,16 @@ class States:
         return self.image.mean(1) if self.image_padding is None else _mean(self.image, self.image_padding)
 
 
+class Entrance(NamedTuple):
+    """Where a modality enters a student: what goes into a module (its first argument), or what comes out of it.
+
+    side: `input` or `output`. The tensor has one row per sequence (text) or picture (image).
+    """
+
+    module: nn.Module
+    side: str
+
+
 class StudentKind(ABC):
     """How students of one architecture are made and what they read."""
 
@@ -78,7 +88,11 @@ class StudentKind(ABC):
 
     @abstractmethod
     def build(self, options: StudentOptions, tokenizer: Tokenizer) -> tuple[nn.Module, PretrainingHeads | None]:
-        """(a module `forward(Batch) -> States` with pretrained or random weights, its pretraining heads if it has any)."""
+        """(the student with pretrained or random weights, its pretraining heads if it has any).
+
+        The student is a module with `forward(Batch) -> States`, and `entrances()`: modality (`text`, `image`) to
+        `Entrance`, where adversarial training perturbs it.
+        """
 
 
 def _mean(states: torch.Tensor, padding: torch.Tensor) -> torch.Tensor:

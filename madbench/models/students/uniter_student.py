@@ -12,7 +12,7 @@ from madbench.errors import DataMalformed, DataMissing
 from madbench.models.options import StudentOptions
 from madbench.models.students.clip_features import with_image_encoder
 from madbench.models.students.encoding import Batch
-from madbench.models.students.interface import States, StudentKind
+from madbench.models.students.interface import Entrance, States, StudentKind
 from madbench.models.students.patches import PatchFeatures
 from madbench.models.students.tokens import Tokenizer
 from madbench.models.students.uniter import REGION_TYPE, UniterEncoder, UniterSizes, load_official, sizes_of
@@ -57,6 +57,14 @@ class UniterStudent(nn.Module):
             image_padding=hidden,
             pooled=self.encoder.pooler(states),
         )
+
+    def entrances(self) -> dict[str, Entrance]:
+        """As VILLA perturbs it: word embeddings, and region features before they are projected."""
+        embeddings = self.encoder.embeddings
+        return {
+            "text": Entrance(embeddings.word_embeddings, "output"),
+            "image": Entrance(self.encoder.img_embeddings.img_linear, "input"),
+        }
 
 
 class UniterKind(StudentKind):

@@ -12,7 +12,7 @@ from torch import nn
 from madbench.models.options import StudentOptions
 from madbench.models.students.encoding import Batch
 from madbench.models.students.hub import load_pretrained, pretrained_config
-from madbench.models.students.interface import States, StudentKind
+from madbench.models.students.interface import Entrance, States, StudentKind
 from madbench.models.students.tokens import Tokenizer
 
 
@@ -53,6 +53,13 @@ class ViltStudent(nn.Module):
         patches = patches.flatten(2).transpose(1, 2)
         states = torch.cat([embeddings.cls_token.expand(len(patches), -1, -1), patches], 1)
         return embeddings.dropout(states + embeddings.position_embeddings)
+
+    def entrances(self) -> dict[str, Entrance]:
+        embeddings = self.model.embeddings
+        return {
+            "text": Entrance(embeddings.text_embeddings.word_embeddings, "output"),
+            "image": Entrance(embeddings.patch_embeddings, "output"),
+        }
 
 
 class ViltKind(StudentKind):

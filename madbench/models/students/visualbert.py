@@ -12,7 +12,7 @@ from madbench.models.options import StudentOptions
 from madbench.models.students.clip_features import with_image_encoder
 from madbench.models.students.encoding import Batch
 from madbench.models.students.hub import load_pretrained, pretrained_config
-from madbench.models.students.interface import States, StudentKind
+from madbench.models.students.interface import Entrance, States, StudentKind
 from madbench.models.students.patches import PatchFeatures
 from madbench.models.students.tokens import Tokenizer
 
@@ -52,6 +52,13 @@ class VisualBertStudent(nn.Module):
             image_padding=hidden,
             pooled=out.pooler_output,
         )
+
+    def entrances(self) -> dict[str, Entrance]:
+        embeddings = self.model.embeddings
+        return {
+            "text": Entrance(embeddings.word_embeddings, "output"),
+            "image": Entrance(embeddings.visual_projection, "input"),
+        }
 
 
 class VisualBertKind(StudentKind):
