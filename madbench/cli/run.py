@@ -23,8 +23,20 @@ Data = Annotated[
 ]
 Out = Annotated[Path, typer.Option("--out", help="Folder of the results.")]
 Device = Annotated[str, typer.Option("--device", metavar="auto|cpu|cuda", help="Where to compute.")]
-Precision = Annotated[str, typer.Option("--precision", metavar="auto|fp32", help="Number format of the training.")]
-Nproc = Annotated[int, typer.Option("--nproc", help="Processes of one training (1 in this version).")]
+Precision = Annotated[
+    str,
+    typer.Option("--precision", metavar="auto|fp32|bf16|fp16", help="Number format (auto: bf16 where a GPU has it)."),
+]
+Nproc = Annotated[int, typer.Option("--nproc", help="Processes that train one cell together.")]
+BatchSize = Annotated[
+    str | None,
+    typer.Option(
+        "--batch-size",
+        metavar="N|auto",
+        help="Examples at once, of those an update sees (auto: as many as fit).",
+        show_default=False,
+    ),
+]
 Set = Annotated[
     list[str] | None,
     typer.Option("--set", metavar="KEY.PATH=VALUE", help="Override a model option. Repeatable.", show_default=False),
@@ -59,6 +71,7 @@ def run_command(
     device: Device = "auto",
     precision: Precision = "auto",
     nproc: Nproc = 1,
+    batch_size: BatchSize = None,
     set_: Set = None,
     plugin: Plugin = None,
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Show the plan and stop.")] = False,
@@ -88,6 +101,7 @@ def plan_command(
     device: Device = "auto",
     precision: Precision = "auto",
     nproc: Nproc = 1,
+    batch_size: BatchSize = None,
     set_: Set = None,
     plugin: Plugin = None,
     overwrite: Overwrite = False,
@@ -106,6 +120,8 @@ def _run_or_plan(**given: Any) -> None:
     from madbench.errors import Interrupted
     from madbench.harness import run
 
+    if given["nproc"] > 1:
+        _launch_once_planned(given)
     try:
         result = run(
             given.pop("model"),
@@ -130,6 +146,31 @@ def _run_or_plan(**given: Any) -> None:
             typer.echo(f"fix: {error.fix}", err=True)
     if result.exit_code:
         raise typer.Exit(result.exit_code)
+
+
+def _launch_once_planned(given: dict[str, Any]) -> None:
+    """`--nproc N`: hand over to N processes, unless this is one of them or only a plan is wanted."""
+    from madbench.harness.launch import launch
+    from madbench.harness.processes import launched
+
+    nproc, given["nproc"] = given["nproc"], 1
+    if launched() or given["dry_run"]:
+        return
+    code = launch(["run", *as_arguments(given)], nproc, given["device"])
+    raise typer.Exit(code)
+
+
+def as_arguments(given: dict[str, Any]) -> list[str]:
+    """The options of a command, as one would type them."""
+    words = []
+    for name, value in given.items():
+        option = "--" + name.strip("_").replace("_", "-")
+        if value is True:
+            words.append(option)
+        elif value is not None and value is not False:
+            for one in value if isinstance(value, list) else [value]:
+                words += [option, str(one)]
+    return words
 
 
 def _print_result(result: Any, quiet: bool) -> None:

@@ -5,11 +5,12 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Literal
 
 if TYPE_CHECKING:
     from madbench.errors import MadbenchError
     from madbench.harness.plan import Plan
+    from madbench.harness.runner import Settings
 
 
 @dataclass(frozen=True)
@@ -38,6 +39,7 @@ def run(
     device: str = "auto",
     precision: str = "auto",
     nproc: int = 1,
+    batch_size: str | int | None = None,
     options: Sequence[str] = (),
     plugins: Sequence[str] = (),
     dry_run: bool = False,
@@ -53,20 +55,27 @@ def run(
 
     model, protocol, task, data: one or several, as on the command line. draws, seeds: `"0-2"`, `"all"` or numbers.
     options: `key.path=value`. jobs: worker processes; None chooses, 1 stays in this process (adapters registered in a
-    script are known there only). Raises MadbenchError before anything has started; errors of single cells are in the
+    script are known there only). precision: `auto`, `fp32`, `bf16` or `fp16`. batch_size: examples of one forward pass,
+    `auto` to find out; updates see what the model's options say all the same. nproc: of the command line only; a script
+    trains in several processes when it is started with `accelerate launch`. Raises MadbenchError before anything has started; errors of single cells are in the
     result.
     """
+    from madbench.harness.device import resolve_precision
     from madbench.harness.executor import Execution, check_executor, execute
     from madbench.harness.plan import Request, make_plan
+    from madbench.harness.processes import rank
     from madbench.harness.progress import make_display
     from madbench.harness.runner import Settings
     from madbench.harness.store import Store
     from madbench.plugins import load_plugin
 
-    _check_choices(device, precision, nproc, keep_checkpoint, on_error, jobs)
+    _check_choices(device, nproc, keep_checkpoint, on_error, jobs)
+    settings = Settings(device, keep_checkpoint, overwrite, _at_once(batch_size))
     check_executor(executor)
     for plugin in plugins:
         load_plugin(plugin)
+    if rank() > 0:
+        return _followed(settings, Path(out))
     request = Request(
         models=_several(model),
         protocols=_several(protocol),
@@ -78,6 +87,7 @@ def run(
         limit=limit,
         overrides=tuple(options),
         overwrite=overwrite,
+        precision=resolve_precision(precision, device),
     )
     plan = make_plan(request)
     store = Store(request.out)
@@ -87,7 +97,7 @@ def run(
     if refused and on_error == "stop":
         raise _together(plan)
     store.check_writable()
-    how = Execution(store, Settings(device, keep_checkpoint, overwrite), jobs, on_error == "continue", tuple(plugins))
+    how = Execution(store, settings, jobs, on_error == "continue", tuple(plugins))
     with make_display(len(plan.to_do), quiet) as display:
         for line in plan.notices:
             display.say(line)
@@ -106,6 +116,15 @@ def run(
     )
 
 
+def _followed(settings: Settings, out: Path) -> RunResult:
+    """What the processes beside rank 0 return: nothing was planned or written here."""
+    from madbench.harness.following import follow
+    from madbench.harness.plan import Plan
+
+    follow(settings)
+    return RunResult(Plan((), (), {}, ()), out, (), (), 0)
+
+
 def _together(plan: Plan) -> MadbenchError:
     """All refusals as one error of the first one's kind."""
     first = plan.refusals[0].error
@@ -113,21 +132,40 @@ def _together(plan: Plan) -> MadbenchError:
     return type(first)(str(first) + "".join(others), fix=first.fix or "see `madbench plan`")
 
 
-def _check_choices(device, precision, nproc, keep_checkpoint, on_error, jobs) -> None:
+def _at_once(batch_size: str | int | None) -> int | Literal["auto"] | None:
+    from madbench.errors import UsageError
+
+    if batch_size is None or batch_size == "auto":
+        return batch_size
+    if not str(batch_size).isdecimal() or int(batch_size) < 1:
+        raise UsageError(f"--batch-size {batch_size}: expected a number from 1 on, or auto", fix="use auto")
+    return int(batch_size)
+
+
+def _check_choices(device, nproc, keep_checkpoint, on_error, jobs) -> None:
     from madbench.errors import UsageError
     from madbench.harness.device import DEVICES
+    from madbench.harness.processes import launched
 
     for option, value, known in (
         ("--device", device, DEVICES),
-        ("--precision", precision, ("auto", "fp32")),
         ("--keep-checkpoint", keep_checkpoint, ("last", "selected", "none")),
         ("--on-error", on_error, ("stop", "continue")),
     ):
         if value not in known:
-            later = " (bf16 comes in a later version)" if value == "bf16" else ""
-            raise UsageError(f"{option} {value}: expected {', '.join(known)}{later}", fix=f"use {option} {known[0]}")
-    if nproc != 1:
-        raise UsageError(f"--nproc {nproc} comes in a later version", fix="use --jobs N: several cells at once")
+            raise UsageError(f"{option} {value}: expected {', '.join(known)}", fix=f"use {option} {known[0]}")
+    if nproc < 1:
+        raise UsageError(f"--nproc {nproc}: expected at least 1", fix="leave it out")
+    if nproc > 1 and not launched():
+        raise UsageError(
+            f"nproc {nproc} of a script: it is one process already",
+            fix="use `madbench run --nproc`, or start the script with `accelerate launch`",
+        )
+    if launched() and (on_error == "continue" or (jobs or 1) > 1):
+        raise UsageError(
+            "several processes of one training end with the first cell that fails, and run one cell at a time",
+            fix="leave out --on-error continue and --jobs, or --nproc",
+        )
     if jobs is not None and jobs < 1:
         raise UsageError(f"--jobs {jobs}: expected at least 1", fix="leave it out")
 

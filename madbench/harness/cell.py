@@ -22,6 +22,7 @@ class Cell:
 
     digest: of the data (`harness.data.digest`). weights: name -> sha256 of the initial weights the spec names.
     uses_select: False when the model is fitted on train + select. notes: marks for the record, e.g. options set.
+    precision: `fp32`, `bf16` or `fp16`.
     """
 
     spec: ModelSpec
@@ -35,6 +36,7 @@ class Cell:
     uses_select: bool
     limit: int | None = None
     notes: tuple[str, ...] = ()
+    precision: str = "fp32"
 
     @cached_property
     def train_id(self) -> str:
@@ -56,6 +58,8 @@ class Cell:
                 "seed": self.seed,
                 "weights": dict(self.weights),
                 **closed,
+                # Other numbers make another model; the default is left out, so that identities stay.
+                **({} if self.precision == "fp32" else {"precision": self.precision}),
             }
         )
 

@@ -9,6 +9,7 @@ from pathlib import Path
 from madbench.errors import UsageError
 
 DEVICES = ("auto", "cpu", "cuda")
+PRECISIONS = ("auto", "fp32", "bf16", "fp16")
 
 
 def resolve_device(device: str) -> str:
@@ -17,6 +18,7 @@ def resolve_device(device: str) -> str:
         raise UsageError(f"--device {device}: expected {', '.join(DEVICES)}", fix="use auto")
     if device == "cpu" or (device == "auto" and not may_have_gpu()):
         return "cpu"
+    before_cuda()
     import torch
 
     if torch.cuda.is_available():
@@ -24,6 +26,32 @@ def resolve_device(device: str) -> str:
     if device == "cuda":
         raise UsageError("--device cuda: torch sees no GPU here", fix="use --device cpu, or auto")
     return "cpu"
+
+
+def resolve_precision(precision: str, device: str) -> str:
+    """`fp32`, `bf16` or `fp16`; auto: bf16 on a GPU that computes in it, else fp32. Raises UsageError.
+
+    device: as asked for (`auto`, `cpu` or `cuda`).
+    """
+    if precision not in PRECISIONS:
+        raise UsageError(f"--precision {precision}: expected {', '.join(PRECISIONS)}", fix="use auto")
+    if precision in ("fp32", "bf16"):
+        return precision
+    where = resolve_device(device)
+    if precision == "fp16":
+        if where == "cpu":
+            raise UsageError("--precision fp16 is for GPUs", fix="use fp32 or bf16 on a CPU")
+        return precision
+    if where == "cpu":
+        return "fp32"
+    import torch
+
+    return "bf16" if torch.cuda.is_bf16_supported() else "fp32"
+
+
+def before_cuda() -> None:
+    """cuBLAS repeats its results only with a workspace of fixed size, and reads that when it starts."""
+    os.environ.setdefault("CUBLAS_WORKSPACE_CONFIG", ":4096:8")
 
 
 def may_have_gpu() -> bool:

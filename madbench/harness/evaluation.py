@@ -14,6 +14,7 @@ import numpy as np
 
 from madbench.errors import MadbenchError
 from madbench.harness.conditions import ConditionRows, score_all
+from madbench.harness.following import predict_together
 from madbench.harness.store import MOST_SCORES_STORED, CellFolder, write_predictions
 from madbench.tasks.contract import AnswerSpace, LegPredictions, Row, Split, Task, opaque_id
 
@@ -26,6 +27,7 @@ class Evaluation:
 
     select: rows of the select split, or None. The split of a condition is made once and used at every point.
     seconds: spent in here so far. conditions may be fewer than the cell has (the others being stored already).
+    group: of the processes that predict together (`madbench.training.distribution.Group`), None for this one alone.
     """
 
     task: Task
@@ -37,6 +39,7 @@ class Evaluation:
     folder: CellFolder
     adapter_name: str
     seconds: float = 0.0
+    group: Any = None
     _views: dict[tuple[str, str], tuple[Split, list[int]]] = field(default_factory=dict)
 
     def at(self, adapter: Any, step: int) -> dict[str, Any]:
@@ -75,12 +78,20 @@ class Evaluation:
     def predict(self, adapter: Any, condition: str, rows: Sequence[Row], leg: str) -> LegPredictions:
         """What the adapter says of rows it sees under ids of `condition`, in the order of the rows."""
         split, order = self._view(condition, rows, leg)
-        output = adapter.predict(split)
+        output = adapter.predict(split) if self.group is None else predict_together(adapter, split, self.group)
         checked = check_output(output, len(split), self.space, f"{self.adapter_name} on {condition}, leg {leg}")
         storable = checked.scores is not None and checked.scores.shape[1] <= MOST_SCORES_STORED
         return LegPredictions(
             tuple(checked.labels[place] for place in order), checked.scores[order] if storable else None
         )
+
+    def assist(self, adapter: Any) -> None:
+        """What `at` is in the processes beside rank 0: their share of the same predictions in the same order."""
+        with _random_state_kept():
+            for leg in self.task.legs:
+                asked = [(one.name, one.rows) for one in self.conditions if one.stored]
+                for name, rows in [*([] if self.select is None else [(SELECT, self.select)]), *asked]:
+                    predict_together(adapter, self._view(name, rows, leg)[0], self.group)
 
     def _view(self, condition: str, rows: Sequence[Row], leg: str) -> tuple[Split, list[int]]:
         """The split a model sees, and for each row its place in it."""

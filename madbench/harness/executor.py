@@ -17,6 +17,7 @@ from multiprocessing.connection import Connection, wait
 from madbench.errors import MadbenchError, UsageError
 from madbench.harness.cell import Cell
 from madbench.harness.device import may_have_gpu
+from madbench.harness.processes import launched, lost_others, wait_for_the_end
 from madbench.harness.progress import Lines
 from madbench.harness.runner import Settings, run_cell
 from madbench.harness.store import Store
@@ -56,6 +57,8 @@ def execute(cells: Sequence[Cell], how: Execution, display: Lines) -> Outcome:
     """Run cells; a failed one leaves error.json, and ends the run unless `keep_going`."""
     chains = chains_of(cells)
     jobs = how.jobs or default_jobs(len(chains), how.settings.device)
+    if launched():
+        return _with_others(chains, how, display)
     if min(jobs, len(chains)) <= 1:
         return _in_process(chains, how, display)
     return _Pool(chains, how, display, min(jobs, len(chains))).run()
@@ -74,6 +77,20 @@ def default_jobs(chains: int, device: str) -> int:
     if device == "cuda" or (device == "auto" and may_have_gpu()):
         return 1
     return max(1, min(chains, os.cpu_count() or 1, 2))
+
+
+def _with_others(chains: Sequence[Chain], how: Execution, display: Lines) -> Outcome:
+    """As rank 0 of several processes: the others follow each training, and end when there is no more."""
+    from madbench.harness.device import one_thread, resolve_device
+    from madbench.training.distribution import group
+
+    one_thread()
+    ours = group(resolve_device(how.settings.device))
+    outcome = _in_process(chains, how, display)
+    if not outcome.failed:  # after a failure they wait somewhere in a training; the launcher ends them
+        ours.broadcast(None)
+        ours.close()
+    return outcome
 
 
 def _in_process(chains: Sequence[Chain], how: Execution, display: Lines) -> Outcome:
@@ -100,6 +117,9 @@ def _attempt(cell: Cell, how: Execution, progress: Callable[[int, int, str], Non
     try:
         run_cell(cell, how.store, how.settings, progress)
     except Exception as error:
+        if lost_others(error):
+            wait_for_the_end()
+            error = MadbenchError("another process of this training ended", fix="run it again; it goes on from here")
         try:
             folder.path.mkdir(parents=True, exist_ok=True)
             folder.write_error(error)

@@ -39,6 +39,7 @@ class Request:
     limit: int | None = None
     overrides: Sequence[str] = ()
     overwrite: bool = False
+    precision: str = "fp32"
 
 
 @dataclass(frozen=True)
@@ -178,6 +179,7 @@ class _Cells:
                         uses_select=traits.uses_select,
                         limit=self.request.limit,
                         notes=tuple(f"set {one}" for one in self.request.overrides),
+                        precision=self.request.precision if self.request.precision in traits.precisions else "fp32",
                     )
                     refuse_exposed(file.name, cell.exposure)
                     self.cells.append(PlannedCell(cell, self._state(cell)))
@@ -203,6 +205,7 @@ class _Traits:
     needs: frozenset[str]
     uses_select: bool
     tasks: tuple[str, ...] | None
+    precisions: tuple[str, ...] = ("fp32",)
 
 
 def _traits(file: ModelFile) -> _Traits:
@@ -212,12 +215,16 @@ def _traits(file: ModelFile) -> _Traits:
     if file.needs is not None and ADAPTERS.origin(file.adapter) == "built-in":
         # Importing such an adapter would import torch; what its YAML leaves out has the contract's default.
         tasks = tuple(file.only_tasks) if file.only_tasks is not None else None
-        return _Traits(frozenset(file.needs), file.uses_select is not False, tasks)
+        from madbench.models.options import PRECISIONS
+
+        precisions = PRECISIONS.get(file.adapter, ("fp32",))
+        return _Traits(frozenset(file.needs), file.uses_select is not False, tasks, precisions)
     adapter = ADAPTERS.load(file.adapter)
     return _Traits(
         adapter.needs if file.needs is None else frozenset(file.needs),
         adapter.uses_select if file.uses_select is None else file.uses_select,
         adapter.tasks if file.only_tasks is None else tuple(file.only_tasks),
+        adapter.precisions,
     )
 
 

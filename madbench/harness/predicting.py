@@ -138,6 +138,7 @@ class FinishedCell:
                     weights=initial_weights(spec, self.source),
                     uses_select=uses_select,
                     limit=self.folder.manifest().get("limit"),
+                    precision=self.record.get("precision", "fp32"),
                 )
                 if cell.train_id == self.record["train_id"]:
                     return cell

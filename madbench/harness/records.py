@@ -68,6 +68,7 @@ def build_record(
         "task": cell.task,
         "draw": cell.draw,
         "seed": cell.seed,
+        "precision": cell.precision,
         "primary": task.primary,
         "selection_rule": protocol.selection,
         "data": _data(cell, data, space),
@@ -80,6 +81,9 @@ def build_record(
             **fitted.timing,
             "teacher_s": fitted.account.teacher_s,
             "total_s": (now - started).total_seconds(),
+            # Of the training loop, where the model has one that measures: None is "not measured".
+            "data_wait_s": fitted.account.loop.get("data_wait_s"),
+            "examples_per_s": fitted.account.loop.get("examples_per_s"),
         },
         "memory": peak_memory(device),
         "started_at": _iso(started),
@@ -92,6 +96,8 @@ def build_record(
         "sequences_seen": fitted.account.sequences_seen,
         "teacher_forwards": fitted.account.teacher_forwards,
         "max_examples": budget,
+        "examples_at_once": fitted.account.loop.get("examples_at_once"),
+        "processes": fitted.account.loop.get("processes", 1),
     }
     record["division"] = "open" if fitted.account.examples_seen > budget else "closed"
     if fitted.earlier is not None:

@@ -3,23 +3,26 @@
 from __future__ import annotations
 
 import logging
+import os
 import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
-from typing import Any
+from pathlib import Path
+from typing import Any, Literal
 
 from madbench.harness.cell import Cell
 from madbench.harness.data import CellData, answer_space, load_data
 from madbench.harness.device import one_thread, resolve_device
 from madbench.harness.evaluation import Evaluation
+from madbench.harness.processes import launched
 from madbench.harness.provenance import reset_peak_memory
 from madbench.harness.records import Fitted, build_record, metric_versions
 from madbench.harness.reuse import reuse
 from madbench.harness.selection import best_on_select, chosen_steps
 from madbench.harness.store import CellFolder, Store
 from madbench.home import home
-from madbench.models.adapter import Context, ModelAdapter
+from madbench.models.adapter import Account, Context, ModelAdapter
 from madbench.registry import ADAPTERS
 from madbench.tasks.contract import Split
 
@@ -28,11 +31,12 @@ Progress = Callable[[int, int, str], None]
 
 @dataclass(frozen=True)
 class Settings:
-    """How to run, never what: nothing here is part of a cell's identity."""
+    """How to run, never what: nothing here is part of a cell's identity. at_once: examples of one forward pass."""
 
     device: str = "auto"
     keep_checkpoint: str = "selected"
     overwrite: bool = False
+    at_once: int | Literal["auto"] | None = None
 
 
 def run_cell(cell: Cell, store: Store, settings: Settings, progress: Progress = lambda *_: None) -> dict[str, Any]:
@@ -51,7 +55,7 @@ def run_cell(cell: Cell, store: Store, settings: Settings, progress: Progress = 
         device = resolve_device(settings.device)
         reset_peak_memory(device)
         data = load_data(cell.source, cell.protocol, cell.draw, cell.limit)
-        job = Job(cell, folder, data, device, progress)
+        job = Job(cell, folder, data, device, progress, settings.at_once)
         folder.write_manifest(job.manifest())
         earlier = [] if settings.overwrite else store.trained(cell)
         fitted = reuse(cell, data, folder, earlier, job.adapter, job.evaluation) if earlier else None
@@ -66,6 +70,20 @@ def run_cell(cell: Cell, store: Store, settings: Settings, progress: Progress = 
         return record
 
 
+def follow_cell(cell: Cell, settings: Settings, group: Any) -> None:
+    """Beside rank 0: the training that its `run_cell` has begun. group: of all of them."""
+    device = resolve_device(settings.device)
+    data = load_data(cell.source, cell.protocol, cell.draw, cell.limit)
+    nowhere = CellFolder(Path(os.devnull) / cell.path)  # whatever would write here fails
+    Job(cell, nowhere, data, device, lambda *_: None, settings.at_once, group).follow()
+
+
+def _group(device: str) -> Any:
+    from madbench.training.distribution import group
+
+    return group(device)
+
+
 @dataclass
 class Job:
     """One cell while it runs."""
@@ -75,6 +93,8 @@ class Job:
     data: CellData
     device: str
     progress: Progress
+    at_once: int | Literal["auto"] | None = None
+    group: Any = None  # the processes that train together, None for this one alone
     _history: list[dict[str, Any]] = field(default_factory=list)
     _before: dict[str, float] = field(default_factory=lambda: {"fit_s": 0.0, "predict_s": 0.0})
     _began: float = 0.0
@@ -120,6 +140,10 @@ class Job:
             max_examples=cell.protocol.budget[cell.task].examples_seen,
             eval_points=cell.protocol.eval_points,
             train_fraction=self.fraction,
+            precision=cell.precision,
+            at_once=self.at_once,
+            rank=0 if self.group is None else self.group.rank,
+            world=1 if self.group is None else self.group.world,
             **hooks,
         )
         return ADAPTERS.load(cell.spec.adapter)(cell.spec, self.data.task.info(self.space), context)
@@ -130,15 +154,11 @@ class Job:
         if not (self.checkpoints.folder / "resume.safetensors").is_file():
             self._restart()
         self._began = time.monotonic()
-        self.running = self.adapter(with_fit=True)
-        select = None if self.select_rows is None else self.view("select", self.select_rows, labelled=True)
-        train = self.view("train", self.fit_rows, labelled=True)
-        self.running.fit(train, select)
-        account = self.running.account()
+        if launched() and ADAPTERS.load(self.cell.spec.adapter).data_parallel:
+            self.group = self.evaluation.group = _group(self.device)
+            self.group.broadcast(self.cell)
+        account = self._fitted()
         fit_s = self._fit_seconds()
-        last = max((point["step"] for point in self._history), default=None)
-        if last is None or last < account.updates:
-            self._evaluate(account.updates)
         return Fitted(
             history=self._history,
             account=account,
@@ -146,9 +166,29 @@ class Job:
             timing={"fit_s": fit_s, "predict_s": self._predict_seconds()},
         )
 
+    def follow(self) -> None:
+        """The same training beside rank 0: nothing is decided, scored or written here."""
+        self._fitted()
+
+    def _fitted(self) -> Account:
+        self.running = self.adapter(with_fit=True)
+        select = None if self.select_rows is None else self.view("select", self.select_rows, labelled=True)
+        self.running.fit(self.view("train", self.fit_rows, labelled=True), select)
+        account = self.running.account()
+        if max((point["step"] for point in self._history), default=-1) < account.updates:
+            self._evaluate(account.updates)
+        return account
+
     # ----- what the context calls
 
     def _evaluate(self, step: int) -> Mapping[str, float]:
+        if self._follows:
+            self.evaluation.assist(self.running)
+            self._history.append({"step": step})
+        selected = {} if self._follows else self._evaluated(step)
+        return selected if self.group is None else self.group.broadcast(selected)
+
+    def _evaluated(self, step: int) -> Mapping[str, float]:
         point = self.evaluation.at(self.running, step)
         self._history = [*(one for one in self._history if one["step"] != step), point]
         self.folder.write_history(self._history)
@@ -157,12 +197,28 @@ class Job:
         self.checkpoints.evaluated(step, best)
         return dict(point["select"])
 
+    @property
+    def _follows(self) -> bool:
+        return self.group is not None and self.group.rank > 0
+
     def _save(self, state: Any) -> None:
+        if self._follows:
+            return
         evaluated = [point["step"] for point in self._history]
         times = {"fit_s": self._fit_seconds(), "predict_s": self._predict_seconds()}
         self.checkpoints.save(state, evaluated=evaluated, times=times)
 
     def _load(self) -> Any:
+        if self.group is None:
+            return self._loaded()
+        state, steps = self.group.broadcast(
+            None if self._follows else (self._loaded(), [point["step"] for point in self._history])
+        )
+        if self._follows:
+            self._history = [{"step": step} for step in steps]
+        return state
+
+    def _loaded(self) -> Any:
         found = self.checkpoints.load()
         if found is None:
             return None
@@ -204,6 +260,7 @@ class Job:
             select=self.select_rows,
             folder=self.folder,
             adapter_name=cell.spec.adapter,
+            group=self.group,
         )
 
     def _predict_seconds(self) -> float:

@@ -21,7 +21,7 @@ from madbench.models.finetune_module import (
 )
 from madbench.models.objectives.objective import Objective
 from madbench.models.objectives.targets import TargetBuilder
-from madbench.models.options import FinetuneOptions
+from madbench.models.options import PRECISIONS, FinetuneOptions
 from madbench.models.students import parameters_of, student_kind
 from madbench.models.students.encoding import EncodedSplit, encode_split, texts_of
 from madbench.models.students.tokens import Tokenizer, tokenizer_from
@@ -38,7 +38,7 @@ class Finetune(ModelAdapter):
 
     needs = frozenset({"image", "text"})
     options = FinetuneOptions
-    precisions = ("fp32", "bf16", "fp16")
+    precisions = PRECISIONS["finetune"]
     data_parallel = True
 
     def __init__(self, spec, task, context):
@@ -59,21 +59,17 @@ class Finetune(ModelAdapter):
         torch.manual_seed(context.seed)
         saved = context.load()
         self.tokenizer = tokenizer_from(saved["tokenizer"]) if saved else self._make_tokenizer(train_split)
-        budget = examples_to_see(
-            len(train_split),
-            options.training.passes,
-            options.training.min_examples,
-            options.training.max_examples,
-            context.max_examples,
-        )
+        budget = self._budget(len(train_split))
         examples, data, batches = self._training_data(train_split, budget)
-        updates = batches.updates(budget)
+        updates = options.training.updates
+        if updates is None or batches.seen(updates) > budget:
+            updates = batches.updates(budget)
         module = self._module(data.split)
         builder = self._attach_targets(module, examples, data, updates)
         if options.objective.gate.mode == "weaker" and select is None and not saved:
             few = self._loop_options(max(1, round(updates * options.objective.gate.share)), data.split)
             gate_by_cross_fit(module, data, self._gate_trial(), self._confidence.score, few)
-        module.attach(data, options, self.task.n_choices, context.seed, context.device)
+        module.attach(data, options, self.task.n_choices, context.seed, context.device, updates)
         self.kept = module.kept
         gate_scores = self._select_scores(builder, data, select)
         if builder is not None:
@@ -96,6 +92,16 @@ class Finetune(ModelAdapter):
         ran = train(module, self._loop_options(updates, data.split), hooks, saved)
         self._account = self._book(module, updates, data, ran)
 
+    def _budget(self, n_train: int) -> int:
+        """Most examples the training sees."""
+        training, most = self.chosen.training, self.context.max_examples
+        if training.updates is None:
+            wanted = training.passes, training.min_examples, training.max_examples
+            return examples_to_see(n_train, *wanted, most)
+        if training.batch_tokens is not None:
+            return most
+        return max(1, min(training.updates * training.batch_examples, most))
+
     def _loop_options(self, updates: int, split: EncodedSplit) -> LoopOptions:
         training, context = self.chosen.training, self.context
         on_cpu = context.device == "cpu"
@@ -114,7 +120,8 @@ class Finetune(ModelAdapter):
             deterministic=on_cpu if training.deterministic is None else training.deterministic,
             multipliers={
                 "kept.head": training.head_learning_rate_multiplier,
-                "objective": training.head_learning_rate_multiplier,
+                "objective": self.chosen.objective.projection_learning_rate_multiplier
+                or training.head_learning_rate_multiplier,
             },
         )
 
@@ -164,9 +171,14 @@ class Finetune(ModelAdapter):
             )
             dimensions = [teacher.dimensions for teacher in self._builder.teachers]
             objective = Objective(
-                objective_options, student_options.width, dimensions, len(self.task.legs), student_options.summary
+                objective_options,
+                student_options.width,
+                dimensions,
+                len(self.task.legs),
+                student_options.summary,
+                self.context.seed,
             )
-        return FinetuneModule(kept, objective, heads if objective_options.pool == "self" else None)
+        return FinetuneModule(kept, objective, heads if objective_options.self_supervises() else None)
 
     def _attach_targets(self, module, examples, data: TrainingData, updates: int) -> TargetBuilder | None:
         """Teacher features for everything that will be visited; confidences where the objective weighs by them."""

@@ -118,7 +118,8 @@ class TrainingOptions(Strict):
     """One training loop for all variants.
 
     passes, min_examples, max_examples: examples seen = passes x training examples, at least min_examples, at most
-    max_examples and the protocol's budget. batch_examples: examples (not sequences) per update.
+    max_examples and the protocol's budget. updates: so many instead, whatever the training set, within the protocol's
+    budget. batch_examples: examples (not sequences) per update.
     batch_tokens: instead, updates of like-long examples up to so many tokens after padding, text and image; their number
     of examples differs, and so does what one of them weighs. accumulate: pieces that an update is computed in.
     learning_rate peaks after warmup (fraction of updates) and decays linearly to 0.
@@ -129,6 +130,7 @@ class TrainingOptions(Strict):
     passes: float = Field(default=4.0, gt=0)
     min_examples: int = Field(default=1, ge=1)
     max_examples: int = Field(default=1_000_000_000, ge=1)
+    updates: int | None = Field(default=None, ge=1)
     batch_examples: int = Field(default=16, ge=1)
     batch_tokens: int | None = Field(default=None, ge=1)
     accumulate: int = Field(default=1, ge=1)
@@ -366,6 +368,9 @@ class ProbeOptions(Strict):
     weight_decay: float = Field(default=0.05, ge=0)
     dropout: float = Field(default=0.2, ge=0, lt=1)
 
+
+# What `--precision` may say to the built-in adapters; the others compute in float32 whatever it says.
+PRECISIONS: dict[str, tuple[str, ...]] = {"finetune": ("fp32", "bf16", "fp16")}
 
 OPTION_SCHEMAS: dict[str, type[Strict]] = {
     "random": NoOptions,
