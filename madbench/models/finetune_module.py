@@ -10,7 +10,9 @@ import numpy as np
 import torch
 from torch import nn
 
+from madbench.models.objectives.adversarial import adversarial_loss
 from madbench.models.objectives.objective import Objective
+from madbench.models.objectives.stages import stage_at
 from madbench.models.objectives.targets import Targets
 from madbench.models.options import FinetuneOptions
 from madbench.models.students.cross_modal import ChoiceHead, CrossModalStudent, LabelHead, task_loss
@@ -99,10 +101,15 @@ class FinetuneModule(nn.Module):
         self.objective = objective
         self.pretraining = heads
 
-    def attach(self, data: TrainingData, options: FinetuneOptions, n_answers: int, seed: int, device: str) -> None:
-        """Give it the data to train on; kept out of the constructor because a restored model has none."""
+    def attach(
+        self, data: TrainingData, options: FinetuneOptions, n_answers: int, seed: int, device: str, updates: int = 0
+    ) -> None:
+        """Give it the data to train on; kept out of the constructor because a restored model has none.
+
+        updates: how many there will be; stages are shares of them.
+        """
         self.data, self.options, self.n_answers = data, options, n_answers
-        self.device = device
+        self.device, self.updates = device, updates
         self.batches = batches_over(data.split, options, seed)
         self._splits = {TRAIN: data.split}
         if data.pool is not None:
@@ -149,18 +156,48 @@ class FinetuneModule(nn.Module):
         """Scalars. Sums over the part, divided by the rows of the whole update: parts add up to the mean."""
         data, objective = self.data, self.options.objective
         share = 1.0 if each.rows else 0.0
+        stage = stage_at(objective.stages, each.step, self.updates)
         if each.stream == TRAIN:
-            logits, states = self.kept(batch)
-            logits = logits.float()
-            yield share * (task_loss(logits, batch).sum() / each.total)
-            if self.objective is not None and data.targets is not None:
-                yield share * (self.objective(states, batch, data.targets, logits, data.sure).sum() / each.total)
+            if objective.adversarial.steps:
+                yield self._adversarial(each, batch)
+            else:
+                yield from self._labelled(each, batch)[0]
+            if any(one.self_supervised for one in objective.stages):
+                loss = self_supervised_loss(self.kept.student, self.pretraining, batch)
+                yield each.rows / each.total * stage.self_supervised * loss
         elif objective.pool == "self":
             # A mean over masked words and patches: it counts by the share of examples.
             yield each.rows / each.total * self_supervised_loss(self.kept.student, self.pretraining, batch)
         else:
             states = self.kept.student(batch)
-            yield share * (self.objective(states, batch, data.pool_targets, None, None).sum() / each.total)
+            loss = self.objective(states, batch, data.pool_targets, None, None).sum() / each.total
+            yield share * stage.distillation * loss
+
+    def _labelled(self, each: Prepared, batch: Batch) -> tuple[list[torch.Tensor], torch.Tensor]:
+        """The terms of labelled examples, as `_terms` yields them, and their logits."""
+        data, share = self.data, 1.0 if each.rows else 0.0
+        # A factor of 0 is multiplied, not left out: data parallel wants every parameter in every update.
+        stage = stage_at(self.options.objective.stages, each.step, self.updates)
+        logits, states = self.kept(batch)
+        logits = logits.float()
+        terms = [share * stage.task * (task_loss(logits, batch).sum() / each.total)]
+        if self.objective is not None and data.targets is not None:
+            loss = self.objective(states, batch, data.targets, logits, data.sure).sum() / each.total
+            terms.append(share * stage.distillation * loss)
+        return terms, logits
+
+    def _adversarial(self, each: Prepared, batch: Batch) -> torch.Tensor:
+        share = 1.0 if each.rows else 0.0
+
+        def forward() -> tuple[torch.Tensor, torch.Tensor]:
+            terms, logits = self._labelled(each, batch)
+            return sum(terms[1:], terms[0]), logits
+
+        def mean(values: torch.Tensor) -> torch.Tensor:
+            return share * (values.sum() / each.total)
+
+        options = self.options.objective.adversarial
+        return adversarial_loss(options, self.kept.student.entrances(), forward, mean, self.parameters())
 
 
 def moved(batch: Batch, move: Callable[[torch.Tensor], torch.Tensor]) -> Batch:
