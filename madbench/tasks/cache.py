@@ -100,7 +100,7 @@ def readers_code(task: str) -> str:
     Not `harness.data.tasks_code`, which any change of a score or a shift renews: nothing of these is stored.
     """
     here = Path(__file__).parent
-    names = ("reading.py", "json_stream.py", "table.py")
+    names = ("reading.py", "doubts.py", "json_stream.py", "table.py")
     own = ("reader.py", "rows.py", "columns.py", "tokens.py")
     files = [here / name for name in names] + [here / task / name for name in own if (here / task / name).is_file()]
     return sha256_of([[str(file.relative_to(here)), sha256_of_file(file)] for file in files])

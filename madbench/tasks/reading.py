@@ -139,10 +139,11 @@ def safe_path(root: Path, name: str) -> Path:
     return path
 
 
-def relative_name(name: str, where: str | None = None) -> str:
-    """The name itself when its text stays below any root; touches no disk. where: the `file:line` it came from.
+def relative_name(name: str, where: str | None = None, field_name: str | None = None) -> str:
+    """The name itself when its text stays below any root; touches no disk.
 
-    Raises DataMalformed when it is empty, absolute or has a `..`.
+    where: the `file:line` it came from. field_name: the field it stands in.
+    Raises DataMalformed when it is empty, absolute or has a `..` or a NUL.
     """
     # PureWindowsPath also sees drive letters and backslashes; the rule must not depend on where it runs.
     outside = (
@@ -154,7 +155,8 @@ def relative_name(name: str, where: str | None = None) -> str:
     )
     if outside:
         raise DataMalformed(
-            f"file name {name!r} leaves the folder it belongs to",
+            ("" if field_name is None else f"field '{field_name}': ")
+            + f"file name {name!r} leaves the folder it belongs to",
             fix="use names relative to the data folder, without '..'",
             where=where,
         )

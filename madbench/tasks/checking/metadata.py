@@ -14,7 +14,7 @@ import orjson
 
 from madbench.errors import DataError, DataMalformed, DataMissing
 from madbench.tasks.reading import field, read_json, safe_path
-from madbench.tasks.vcr.reader import read_boxes
+from madbench.tasks.vcr.reader import check_metadata
 
 TAIL = 4096  # bytes; the names of some 250 objects
 _NAMES = b'"names"'
@@ -44,9 +44,9 @@ def wrong_names(images: Path, name: str, objects: tuple[str, ...]) -> DataError 
 
 
 def wrong_boxes(images: Path, name: str, objects: tuple[str, ...]) -> DataError | None:
-    """What is wrong with a metadata file, boxes included, or None; it is read whole."""
+    """What is wrong with a metadata file, boxes and outlines included, or None; it is read whole."""
     try:
-        read_boxes(images, name, objects)
+        check_metadata(images, name, objects)
     except DataError as error:
         return error
     return None

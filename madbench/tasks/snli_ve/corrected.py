@@ -97,10 +97,20 @@ def read_labels(path: Path) -> dict[str, CorrectedLabel]:
     except (FileNotFoundError, IsADirectoryError, NotADirectoryError):
         raise DataMissing("file not found", fix="get esnlive_dev.csv and esnlive_test.csv", where=path) from None
     except UnicodeDecodeError:
-        raise DataMalformed("not valid UTF-8", fix=_GET_AGAIN, where=path) from None
+        raise _refused("not valid UTF-8", _GET_AGAIN, path, _line_of_bad_bytes(path)) from None
     except csv.Error as problem:
         raise _refused(f"not valid CSV: {problem}", _GET_AGAIN, path, end + 1) from None
     return labels
+
+
+def _line_of_bad_bytes(path: Path) -> int:
+    # The file was decoded in parts, so the decoder's own offset is not that of the file.
+    raw = path.read_bytes()
+    try:
+        raw.decode()
+    except UnicodeDecodeError as problem:
+        return raw.count(b"\n", 0, problem.start) + 1
+    return 1
 
 
 def _check(pair: str, image: str, label: str, known: Mapping[str, CorrectedLabel], path: Path, line: int) -> None:

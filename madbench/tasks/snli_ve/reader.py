@@ -8,15 +8,19 @@ The image stands in `Flickr30K_ID` ("123", 2020) or `Flikr30kID` ("123.jpg", 201
 
 from __future__ import annotations
 
+import logging
 import os
+import re
+from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any, Literal
 
-from madbench.errors import DataMalformed, DataMissing
+from madbench.errors import DataError, DataMalformed, DataMissing
 from madbench.tasks import archives
 from madbench.tasks.cache import through_cache
 from madbench.tasks.contract import Layout
+from madbench.tasks.doubts import Doubts
 from madbench.tasks.reading import field, read_json_lines, relative_name, without_collector
 from madbench.tasks.regions import regions_folder
 from madbench.tasks.snli_ve.columns import SnliVeColumns, paths_of
@@ -27,8 +31,22 @@ SPLITS = ("train", "dev", "test")
 IMAGE_FIELDS = ("Flickr30K_ID", "Flikr30kID", "Flickr30kID")
 FILE_FOLDERS = ("", "data", "snli_ve", "snli-ve")
 IMAGE_FOLDERS = ("flickr30k_images", "flickr30k-images", "Flickr30K/images", "flickr30k/images")
+# Fields that nothing here needs: the ids of captions, the premise and the parses.
+UNUSED = (
+    "captionID",
+    "sentence1",
+    "sentence1_parse",
+    "sentence1_binary_parse",
+    "sentence2_parse",
+    "sentence2_binary_parse",
+)
+NO_MAJORITY = "no majority label"
 # Names that other things have too: taken when one of them alone is there, with pictures in it.
 COMMON_FOLDERS = ("images", "flickr30k", "Flickr30K", "flickr30k_images/flickr30k_images")
+
+# As observed on 29,079 ids of the release.
+_PAIR = re.compile(r"[0-9]+\.jpg#[0-9]+r[0-9]+[enc]")
+_logger = logging.getLogger(__name__)
 
 
 def file_name(split: str) -> str:
@@ -81,9 +99,7 @@ def read(layout: Layout, split: str) -> Sequence[SnliVeRow]:
         )
     files, images = layout.files[split], layout.images.get(split)
     columns = SnliVeColumns(images, layout.regions)
-    return through_cache(
-        ("snli_ve",), files, columns, lambda: (read_pairs(files[0], images, regions=layout.regions), [])
-    )
+    return through_cache(("snli_ve",), files, columns, lambda: _read(files[0], images, "error", layout.regions))
 
 
 def read_pairs(
@@ -91,18 +107,38 @@ def read_pairs(
     images: Path | None = None,
     dash: Literal["error", "skip"] = "error",
     regions: Path | None = None,
+    skipped: Counter[str] | None = None,
 ) -> list[SnliVeRow]:
     """The pairs of one file. images, regions: the folders of the images and of region features, or None.
 
-    dash: what to do with the gold label `-` (no majority). The official files have none; derived ones do.
+    dash: what to do with the gold label `-` (no majority). The official files have none; derived ones do. Nothing in
+    madbench skips by itself. skipped: is given the number of pairs left out, by reason; it is also logged.
     Raises DataMalformed with file:line and the field for: a missing or mistyped field, another label, two image fields
     that differ, an image that is not that of pairID, a repeated pairID.
     """
+    rows, notes = _read(path, images, dash, regions, skipped)
+    for note in notes:
+        _logger.warning("%s", note.replace("{path}", str(path)))
+    return rows
+
+
+def _read(
+    path: Path, images: Path | None, dash: str, regions: Path | None, skipped: Counter[str] | None = None
+) -> tuple[list[SnliVeRow], list[str]]:
+    """Rows, and what is doubtful about them."""
+    doubts, left_out = Doubts(), Counter()
     with without_collector():
-        return list(_pairs(path, images, dash, regions))
+        rows = list(_pairs(path, images, dash, regions, doubts, left_out))
+    notes = doubts.notes("look edited")
+    notes += [f"{count} pairs of {{path}} are skipped: {reason}" for reason, count in left_out.items()]
+    if skipped is not None:
+        skipped.update(left_out)
+    return rows, notes
 
 
-def _pairs(path: Path, images: Path | None, dash: str, regions: Path | None) -> Iterator[SnliVeRow]:
+def _pairs(
+    path: Path, images: Path | None, dash: str, regions: Path | None, doubts: Doubts, left_out: Counter[str]
+) -> Iterator[SnliVeRow]:
     first_line: dict[str, int] = {}
     paths: dict[str, tuple[Path | None, Path | None]] = {}
     for line, record in read_json_lines(path):
@@ -117,12 +153,21 @@ def _pairs(path: Path, images: Path | None, dash: str, regions: Path | None) -> 
         label = field(record, "gold_label", str, path, line)
         if label not in LABELS:
             if label == "-" and dash == "skip":
+                left_out[NO_MAJORITY] += 1
                 continue
-            fix = "remove pairs without a majority label" if label == "-" else f"use {', '.join(LABELS)}"
-            raise _refused(f"field 'gold_label' is {label!r}, not one of the three classes", fix, path, line)
+            what, fix = f"field 'gold_label' is {label!r}, not one of the three classes", f"use {', '.join(LABELS)}"
+            if label == "-":
+                what = f"field 'gold_label' is '-', {NO_MAJORITY} ({_without_majority(path):,} such pairs in the file)"
+                fix = "remove pairs without a majority label"
+            raise _refused(what, fix, path, line)
         hypothesis = field(record, "sentence2", str, path, line)
+        _check_unused(record, path, line)
+        if not _PAIR.fullmatch(pair):
+            doubts.add("'pairID' is not <number>.jpg#<caption>r<round><e, n or c>", line)
+        elif record.get("captionID") is not None and not pair.startswith(f"{record['captionID']}r"):
+            doubts.add("'captionID' is not that of 'pairID'", line)
         if image not in paths:
-            relative_name(f"{image}.jpg", f"{path}:{line}")
+            _check_name(record, image, path, line)
             paths[image] = paths_of(image, images, regions)
         label = LABELS[LABELS.index(label)]  # one object for each class, not one for each line
         image_path, region_path = paths[image]
@@ -142,6 +187,27 @@ def _pairs(path: Path, images: Path | None, dash: str, regions: Path | None) -> 
         )
 
 
+def _check_unused(record: Mapping[str, Any], path: Path, line: int) -> None:
+    for name in UNUSED:
+        if record.get(name) is not None and type(record[name]) is not str:
+            field(record, name, str, path, line)
+    votes = record.get("annotator_labels")
+    if votes is not None and not (type(votes) is list and all([type(vote) is str for vote in votes])):
+        what = "field 'annotator_labels' must be a list of class names"
+        raise _refused(what, "restore the line", path, line)
+
+
+def _without_majority(path: Path) -> int:
+    """How many pairs a file has under `-`; only asked once there is one. Stops at the first line that is no JSON."""
+    count = 0
+    try:
+        for _, record in read_json_lines(path):
+            count += record.get("gold_label") == "-"
+    except DataError:
+        pass
+    return count
+
+
 def _image_id(record: Mapping[str, Any], path: Path, line: int) -> str:
     """The Flickr id without its suffix, whichever release named the field."""
     present = [name for name in IMAGE_FIELDS if name in record]
@@ -154,6 +220,14 @@ def _image_id(record: Mapping[str, Any], path: Path, line: int) -> str:
     if not image:
         raise _refused(f"field '{present[0]}' is empty", "restore it", path, line)
     return image
+
+
+def _check_name(record: Mapping[str, Any], image: str, path: Path, line: int) -> None:
+    """Pictures lie in one flat folder."""
+    name = next(name for name in IMAGE_FIELDS if name in record)
+    relative_name(f"{image}.jpg", f"{path}:{line}", name)
+    if "/" in image or "\\" in image:
+        raise _refused(f"field '{name}' is {image!r}, not the name of a picture", "restore the line", path, line)
 
 
 def _refused(what: str, fix: str, path: Path, line: int) -> DataMalformed:

@@ -185,7 +185,11 @@ def _row(record: Mapping[str, Any], path: Path, line: int, known: dict[str, str]
             raise DataMalformed(
                 f"field '{name}' must hold finite numbers", fix="compute the losses again", where=f"{path}:{line}"
             )
-        losses[part] = tuple(array("d", choice) for choice in lists)
+        try:
+            losses[part] = tuple(array("d", choice) for choice in lists)
+        except OverflowError:
+            what = f"field '{name}' holds a number that is too large"
+            raise DataMalformed(what, fix="compute the losses again", where=f"{path}:{line}") from None
         label = f"{part}_label"
         labels[part] = field(record, label, int, path, line) if label in record else None
         name = f"{part}_tokens"

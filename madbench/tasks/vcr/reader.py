@@ -2,15 +2,17 @@
 
 The annotation files may lie in the root, in `vcr1annots/`, in `annotation/` or in `vcr1annots.zip`. Whether an image exists is not asked
 here. What leaks the label (`*_orig`, `*_match_iter`, `*_sources`) is looked at once, for an integrity check, and
-not kept.
+not kept. A field that is not needed may be absent or null, which of them the test file has is not known; one of another
+type is refused, because then the row is not what was released.
 """
 
 from __future__ import annotations
 
 import logging
+import re
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from pathlib import Path
+from pathlib import Path, PurePosixPath
 from typing import Any
 
 import numpy as np
@@ -19,6 +21,8 @@ from madbench.errors import DataMalformed, DataMissing
 from madbench.tasks import archives
 from madbench.tasks.cache import through_cache
 from madbench.tasks.contract import Layout, Row
+from madbench.tasks.doubts import Doubts
+from madbench.tasks.json_places import line_of_key
 from madbench.tasks.reading import (
     field,
     open_image,
@@ -36,6 +40,21 @@ ANNOTATION_FOLDERS = ("", "vcr1annots", "annotation")
 ANNOTATION_ARCHIVE = "vcr1annots.zip"
 IMAGE_FOLDER = "vcr1images"
 CHOICES = 4
+# Fields that nothing here needs, with their types; `[]` of a type is a list of it.
+UNUSED: Mapping[str, type | list[type]] = {
+    "interesting_scores": [int],
+    "answer_likelihood": str,
+    "answer_orig": str,
+    "question_orig": str,
+    "rationale_orig": str,
+    "answer_match_iter": [int],
+    "answer_sources": [int],
+    "rationale_match_iter": [int],
+    "rationale_sources": [int],
+    "question_number": int,
+    "match_fold": str,
+    "match_index": int,
+}
 
 _logger = logging.getLogger(__name__)
 
@@ -119,10 +138,7 @@ def _read(path: Path, images: Path, regions: Path | None, allow_masked: bool = F
     parser = _Parser(path, images, allow_masked, regions)
     with without_collector():
         rows = [parser.row(record, line) for line, record in read_json_lines(path)]
-    if not parser.doubtful:
-        return rows, []
-    line, what = parser.doubtful[0]
-    return rows, [f"{len(parser.doubtful)} rows of {{path}} look edited: {what} (first at line {line})"]
+    return rows, parser.doubts.notes("look edited")
 
 
 def row_checker(path: Path) -> Callable[[Mapping[str, Any], int], VcrRow]:
@@ -138,37 +154,75 @@ def row_checker(path: Path) -> Callable[[Mapping[str, Any], int], VcrRow]:
 def read_boxes(images: Path, metadata_name: str, objects: tuple[str, ...]) -> np.ndarray:
     """Boxes `[objects, 4]` float32 as fractions 0..1 of width and height (x1, y1, x2, y2).
 
-    Raises DataMissing, or DataMalformed when the file does not describe exactly these objects.
+    Raises DataMissing, or DataMalformed with file:line and the field when the file does not describe exactly these
+    objects, or a box is empty, has no score in 0..1 or lies outside of the picture. Outlines are not looked at.
     """
     path = safe_path(images, metadata_name)
+    return _boxes(_metadata(path, objects), len(objects), path)
+
+
+def check_metadata(images: Path, metadata_name: str, objects: tuple[str, ...]) -> None:
+    """As `read_boxes`, and the outlines too: for each object polygons of whole-numbered points, where there are any."""
+    path = safe_path(images, metadata_name)
+    metadata = _metadata(path, objects)
+    _boxes(metadata, len(objects), path)
+    outlines = metadata.get("segms", [[]] * len(objects))
+    if not isinstance(outlines, list) or len(outlines) != len(objects):
+        raise _unfit(path, "segms", f"needs a list of polygons for each of the {len(objects)} objects")
+    for place, polygons in enumerate(outlines):
+        if not isinstance(polygons, list) or not all(map(_is_polygon, polygons)):
+            raise _unfit(path, "segms", f"of object {place} is no list of polygons of [x, y] in whole pixels")
+
+
+def _metadata(path: Path, objects: tuple[str, ...]) -> dict[str, Any]:
+    """What a metadata file says of exactly these objects; its size is checked."""
     metadata = read_json(path)
     if not isinstance(metadata, dict):
-        raise DataMalformed("the metadata is not a JSON object", fix="get the file again", where=path)
-    names = field(metadata, "names", list, path, None)
-    if tuple(names) != objects:
+        raise DataMalformed("the metadata is not a JSON object", fix="get the file again", where=f"{path}:1")
+    for name, kind in (("names", list), ("width", int), ("height", int), ("boxes", list)):
+        if name not in metadata or not isinstance(metadata[name], kind) or isinstance(metadata[name], bool):
+            field(metadata, name, kind, path, line_of_key(path, name))
+    if tuple(metadata["names"]) != objects:
         raise DataMalformed(
-            f"field 'names' has {len(names)} objects that are not the {len(objects)} of the annotation row",
+            f"field 'names' has {len(metadata['names'])} objects that are not the {len(objects)} of the annotation row",
             fix="use annotations and images of the same release",
-            where=path,
+            where=f"{path}:{line_of_key(path, 'names')}",
         )
-    size = [field(metadata, name, (int, float), path, None) for name in ("width", "height")]
-    boxes = field(metadata, "boxes", list, path, None)
-    usable = (
-        min(size) > 0
-        and len(boxes) == len(objects)
-        and all(
-            isinstance(box, list) and len(box) >= 4 and all(type(value) in (int, float) for value in box[:4])
-            for box in boxes
-        )
-    )
-    corners = np.array([box[:4] for box in boxes], dtype=np.float64).reshape(-1, 4) if usable else np.empty((0, 4))
-    if not usable or not (corners[:, :2] < corners[:, 2:]).all():
-        raise DataMalformed(
-            "field 'boxes' needs [x1, y1, x2, y2, score] with x1 < x2 and y1 < y2 for each object",
-            fix="get the file again",
-            where=path,
-        )
+    for name in ("width", "height"):
+        if not 0 < metadata[name] < 1 << 31:
+            raise _unfit(path, name, f"is {metadata[name]}, not a number of pixels")
+    return metadata
+
+
+def _boxes(metadata: dict[str, Any], n: int, path: Path) -> np.ndarray:
+    raw, size = metadata["boxes"], (metadata["width"], metadata["height"])
+    if len(raw) != n:
+        raise _unfit(path, "boxes", f"has {len(raw)} boxes for {n} objects")
+    for place, box in enumerate(raw):
+        if not isinstance(box, list) or len(box) != 5 or not all(type(value) in (int, float) for value in box):
+            raise _unfit(path, "boxes", f"of object {place} is not [x1, y1, x2, y2, score]")
+        x1, y1, x2, y2, score = box
+        if not (x1 < x2 and y1 < y2):
+            raise _unfit(path, "boxes", f"of object {place} needs x1 < x2 and y1 < y2, got {box[:4]}")
+        # Detectors round: a box may end a pixel beyond the picture, or have a score a little above 1.
+        if min(x1, y1) < -1 or x2 > size[0] + 1 or y2 > size[1] + 1:
+            raise _unfit(
+                path, "boxes", f"of object {place} lies outside of the {size[0]} x {size[1]} pixels: {box[:4]}"
+            )
+        if not -0.001 <= score <= 1.001:
+            raise _unfit(path, "boxes", f"of object {place} has the score {score}, not one in 0..1")
+    corners = np.array([box[:4] for box in raw], dtype=np.float64).reshape(-1, 4)
     return np.clip(corners / np.array([*size, *size]), 0.0, 1.0).astype(np.float32)
+
+
+def _is_polygon(points: Any) -> bool:
+    return isinstance(points, list) and all(
+        isinstance(point, list) and len(point) == 2 and type(point[0]) is type(point[1]) is int for point in points
+    )
+
+
+def _unfit(path: Path, name: str, what: str) -> DataMalformed:
+    return DataMalformed(f"field '{name}' {what}", fix="get the file again", where=f"{path}:{line_of_key(path, name)}")
 
 
 def open_row_image(images: Path, image_name: str):
@@ -195,7 +249,7 @@ class _Parser:
         self.images = images
         self.regions = regions
         self.allow_masked = allow_masked
-        self.doubtful: list[tuple[int, str]] = []
+        self.doubts = Doubts()
         self._ids: dict[str, int] = {}
         self._shared = _Shared()
         self._image_paths: dict[str, tuple[Path, Path | None]] = {}
@@ -213,15 +267,16 @@ class _Parser:
             self._choices(field(record, name, list, path, line), objects, name, line)
             for name in ("answer_choices", "rationale_choices")
         )
-        image_name = self._name(field(record, "img_fn", str, path, line), line)
+        image_name = self._name(record, "img_fn", line)
         paths = self._image_paths.get(image_name)
         if paths is None:
             paths = (self.images / image_name, region_path(self.regions, image_name))
             self._image_paths[image_name] = paths
+        metadata_name = self._name(record, "metadata_fn", line)
         labels = self._labels(record, line)
-        if labels is not None:
-            self._doubt(record, labels, line)
-        movie = field(record, "movie", str, path, line) if "movie" in record else None
+        self._check_unused(record, line)
+        self._doubt(record, labels, line)
+        movie = field(record, "movie", str, path, line) if record.get("movie") is not None else None
         return VcrRow(
             example_id=annot_id,
             image_id=self._shared[field(record, "img_id", str, path, line)],
@@ -235,12 +290,13 @@ class _Parser:
             labels=labels,
             images=self.images,
             image_name=image_name,
-            metadata_name=self._name(field(record, "metadata_fn", str, path, line), line),
+            metadata_name=metadata_name,
         )
 
     def _objects(self, raw: list, line: int) -> tuple[str, ...]:
-        if not all(isinstance(name, str) for name in raw):
-            raise self._bad("field 'objects' must be a list of class names", line)
+        for name in raw:
+            if type(name) is not str or not name.strip():
+                raise self._bad(f"field 'objects' must be a list of class names, got {name!r}", line)
         return self._shared[tuple([self._shared[name] for name in raw])]
 
     def _choices(self, raw: list, objects: tuple[str, ...], name: str, line: int) -> tuple[Tokens, ...]:
@@ -252,6 +308,8 @@ class _Parser:
         if type(raw) is not list:
             raise self._bad(f"field '{name}' must be made of token lists", line)
         shared = self._shared
+        if not raw:
+            self.doubts.add(f"'{name}' has a token list without a token", line)
         return tuple(
             [shared[token] if type(token) is str else self._group(token, len(objects), name, line) for token in raw]
         )
@@ -259,6 +317,8 @@ class _Parser:
     def _group(self, tags: Any, n_objects: int, name: str, line: int) -> tuple[int, ...]:
         if type(tags) is not list:
             raise self._bad(f"field '{name}': a token is a word or a list of tags, got {tags!r}", line)
+        if not tags:
+            self.doubts.add(f"'{name}' has a list of tags without a tag", line)
         for tag in tags:
             if type(tag) is not int:
                 raise self._bad(f"field '{name}': a tag is a whole number, got {tag!r}", line)
@@ -270,9 +330,10 @@ class _Parser:
             raise self._bad(f"field '{name}': tag {tag}, but the image has {n_objects} objects{hidden}", line)
         return self._shared[tuple(tags)]
 
-    def _name(self, name: str, line: int) -> str:
+    def _name(self, record: dict, field_name: str, line: int) -> str:
+        name = field(record, field_name, str, self.path, line)
         if name not in self._names:
-            relative_name(name, where=f"{self.path}:{line}")
+            relative_name(name, f"{self.path}:{line}", field_name)
             self._names.add(name)
         return self._shared[name]
 
@@ -285,18 +346,45 @@ class _Parser:
                 raise self._bad(f"field '{part}_label' must be 0 to {CHOICES - 1}, got {label}", line)
         return self._shared[labels]
 
-    def _doubt(self, record: dict, labels: tuple[int, int], line: int) -> None:
-        """In released files matching round 0, and the row's own index, stand at the correct choice."""
+    def _check_unused(self, record: dict, line: int) -> None:
+        for name, kind in _UNUSED:
+            value = record.get(name)
+            if value is None:
+                continue
+            if type(kind) is list:
+                sound = type(value) is list and all([type(one) is kind[0] for one in value])
+            else:
+                sound = type(value) is kind
+            if not sound:
+                expected = (
+                    "a list of whole numbers" if type(kind) is list else "text" if kind is str else "a whole number"
+                )
+                shown = repr(value) if len(repr(value)) <= 60 else repr(value)[:57] + "..."
+                raise self._bad(f"field '{name}' must be {expected}, got {shown}", line)
+
+    def _doubt(self, record: dict, labels: tuple[int, int] | None, line: int) -> None:
+        """In released files ids count, names agree, and matching round 0 and the row's own index mark the right choice."""
+        if not _ID.fullmatch(record["annot_id"]):
+            self.doubts.add("'annot_id' is not a split and a number", line)
+        if PurePosixPath(record["metadata_fn"]).with_suffix("") != PurePosixPath(record["img_fn"]).with_suffix(""):
+            self.doubts.add("'metadata_fn' is not the name in 'img_fn' with .json", line)
+        if labels is None:
+            return
         for part, label in zip(("answer", "rationale"), labels, strict=True):
             rounds, sources = record.get(f"{part}_match_iter"), record.get(f"{part}_sources")
-            if _at(rounds, label) not in (None, 0):
-                self.doubtful.append((line, f"'{part}_match_iter' is not 0 at the label"))
-            elif "match_index" in record and _at(sources, label) not in (None, record["match_index"]):
-                self.doubtful.append((line, f"'{part}_sources' is not 'match_index' at the label"))
+            if rounds is not None and rounds[label : label + 1] != [0]:
+                self.doubts.add(f"'{part}_match_iter' is not 0 at the label", line)
+            elif rounds is not None and sorted(rounds) != _ROUNDS:
+                self.doubts.add(f"'{part}_match_iter' is not 0, 1, 2, 3 in some order", line)
+            if sources is not None and len(sources) != CHOICES:
+                self.doubts.add(f"'{part}_sources' has not {CHOICES} entries", line)
+            elif sources is not None and record.get("match_index") not in (None, sources[label]):
+                self.doubts.add(f"'{part}_sources' is not 'match_index' at the label", line)
 
     def _bad(self, what: str, line: int) -> DataMalformed:
         return DataMalformed(what, fix="get the file again, or correct the row", where=f"{self.path}:{line}")
 
 
-def _at(values: Any, place: int) -> Any:
-    return values[place] if isinstance(values, list) and len(values) > place else None
+_UNUSED = tuple(UNUSED.items())
+_ROUNDS = list(range(CHOICES))
+_ID = re.compile(r"[a-z]+-[0-9]+")

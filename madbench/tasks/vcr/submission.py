@@ -83,7 +83,8 @@ def _scores(cells: Sequence[str], where: str) -> list[float]:
     scores = []
     for name, cell in zip(HEADER[1:], cells[1:], strict=True):
         try:
-            score = float(cell)
+            # Python would also take 1_000 and the digits of other scripts, which no other tool does.
+            score = float(cell) if cell.isascii() and "_" not in cell else math.nan
         except ValueError:
             score = math.nan
         if not math.isfinite(score):

@@ -11,6 +11,7 @@ from typing import Any
 
 from madbench.errors import DataMalformed
 from madbench.tasks.contract import Shift, ShiftInputs
+from madbench.tasks.json_places import line_of_element
 from madbench.tasks.reading import read_json
 from madbench.tasks.vqa.rows import VqaRow
 
@@ -55,9 +56,11 @@ def read_ids(path: Path) -> frozenset[str]:
     seen: set[str] = set()
     for index, number in enumerate(ids):
         if type(number) is not int:
-            raise DataMalformed(f"element {index} is {number!r}, not a question id", fix="restore the file", where=path)
+            what = f"element {index} is {number!r}, not a question id"
+            raise DataMalformed(what, fix="restore the file", where=f"{path}:{line_of_element(path, None, index)}")
         if str(number) in seen:
-            raise DataMalformed(f"question id {number} stands twice", fix="remove one of the two", where=path)
+            what = f"question id {number} stands twice"
+            raise DataMalformed(what, fix="remove one of the two", where=f"{path}:{line_of_element(path, None, index)}")
         seen.add(str(number))
     return frozenset(seen)
 

@@ -6,8 +6,6 @@ questions apart. What an element must hold is the same as in VQA v2, and is chec
 
 from __future__ import annotations
 
-import json
-import re
 from collections.abc import Callable, Hashable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -15,9 +13,10 @@ from sys import intern
 from typing import Any, NoReturn
 
 from madbench.errors import DataMalformed
+from madbench.tasks.json_places import line_of_element
 from madbench.tasks.reading import field, read_json_list
 from madbench.tasks.vqa.coco import Places
-from madbench.tasks.vqa.reader import ANSWER_TYPES, ANSWERS
+from madbench.tasks.vqa.reader import ANSWER_TYPES, ten_answers
 from madbench.tasks.vqa.rows import VqaRow
 
 Record = Mapping[str, Any]
@@ -31,7 +30,6 @@ ANNOTATION_FIELDS = {
     "answers": list,
 }
 _ONE_RELEASE = "use questions and annotations of one release"
-_IDS = list(range(1, ANSWERS + 1))
 
 
 @dataclass(frozen=True)
@@ -56,39 +54,28 @@ class ElementFile:
         raise DataMalformed(
             f"{self.key or 'element'}[{index}]: {what}",
             fix=fix,
-            where=f"{self.path}:{self._line(index)}",
+            where=f"{self.path}:{line_of_element(self.path, self.key, index)}",
         )
 
     def _explain(self, index: int, record: Any, fields: Mapping[str, type]) -> NoReturn:
-        line = self._line(index)
+        line = line_of_element(self.path, self.key, index)
         if not isinstance(record, dict):
             self.refuse(index, "not an object", "restore the file")
         for name, kind in fields.items():
             field(record, name, kind, self.path, line)
         self.refuse(index, "a field has the wrong type", "restore the file")
 
-    def _line(self, index: int) -> int:
-        """The line on which an element begins; only asked once something is wrong with a file that is valid JSON."""
-        text = self.path.read_bytes().decode("utf-8-sig")
-        start = re.search(r"\s*\[" if self.key is None else rf'"{self.key}"\s*:\s*\[', text)
-        if start is None:
-            return 1
-        decoder, skip, position = json.JSONDecoder(), re.compile(r"[\s,]*"), start.end()
-        for step in range(index + 1):
-            position = skip.match(text, position).end()
-            if step < index:
-                _, position = decoder.raw_decode(text, position)
-        return text.count("\n", 0, position) + 1
-
 
 @dataclass(frozen=True)
 class Pair:
-    """A question and its annotation. index: the annotation's place in its file, for messages."""
+    """A question and its annotation. index, question_index: their places in their files, for messages."""
 
     question: Record
     annotation: Record
     file: ElementFile
     index: int
+    question_file: ElementFile
+    question_index: int
 
     def row(self, example_id: str, places: Places, group: str | None = None) -> VqaRow:
         """The row, its answers checked. places: of its image and regions. Raises DataMalformed with file:line."""
@@ -112,19 +99,10 @@ class Pair:
         )
 
     def _answers(self, given: list) -> tuple[str, ...]:
-        """The raw answers in file order: the score of a question depends on their order in its last bit."""
         try:
-            answers = tuple([intern(one["answer"]) for one in given])
-            ids = [one["answer_id"] for one in given]
-        except (KeyError, TypeError):
-            self.file.refuse(
-                self.index, "an element of 'answers' lacks 'answer' (text) or 'answer_id'", "restore the file"
-            )
-        if len(answers) != ANSWERS:
-            self.file.refuse(self.index, f"'answers' has {len(answers)} entries, not ten", "restore the file")
-        if ids != _IDS and (any(type(one) is not int for one in ids) or sorted(ids) != _IDS):
-            self.file.refuse(self.index, f"the answer_ids are {ids}, not 1 to 10", "restore the file")
-        return answers
+            return ten_answers(given)
+        except ValueError as problem:
+            self.file.refuse(self.index, str(problem), "restore the file")
 
 
 def pairs(
@@ -160,12 +138,12 @@ def pairs(
         if one not in asked:
             what = f"question_id {number} has no question in {questions.path.name}"
             annotations.refuse(index, what, _ONE_RELEASE)
-        question = asked[one][1]
+        question_index, question = asked[one]
         for name in ("image_id", *shared):
             if record[name] != question[name]:
                 what = f"{name} {record[name]} of question_id {number} is {question[name]} in {questions.path.name}"
                 annotations.refuse(index, what, _ONE_RELEASE)
-        yield Pair(question, record, annotations, index)
+        yield Pair(question, record, annotations, index, questions, question_index)
     if len(seen) < len(asked):
         index, record = next(value for one, value in asked.items() if one not in seen)
         what = f"question_id {record['question_id']} has no annotation in {annotations.path.name}"

@@ -16,6 +16,7 @@ import numpy as np
 
 from madbench.errors import DataMalformed
 from madbench.tasks.contract import Scores
+from madbench.tasks.json_places import line_of_key
 from madbench.tasks.reading import field, read_json, relative_name
 from madbench.tasks.regions import region_path
 from madbench.tasks.vqa.normalise import normalise
@@ -68,7 +69,7 @@ def image_folder(root: Path) -> Path | None:
 def read(path: Path, images: Path | None, regions: Path | None = None) -> list[GqaRow]:
     """All questions in file order. example_id and image_id: with `gqa-` before them, for numbers are COCO's too.
 
-    Raises DataMissing; DataMalformed naming the question id and the field for a missing or mistyped field, or an
+    Raises DataMissing; DataMalformed with file:line, question id and field for a missing or mistyped field, or an
     imageId that is no file name.
     """
     content = read_json(path)
@@ -79,16 +80,16 @@ def read(path: Path, images: Path | None, regions: Path | None = None) -> list[G
     rows = []
     for number, record in content.items():
         if not isinstance(record, dict):
-            raise DataMalformed(f"question {number} is not an object", fix="restore the file", where=path)
+            raise _refused(path, number, " is not an object")
         try:
             image, question, answer = (
                 field(record, name, str, path, None) for name in ("imageId", "question", "answer")
             )
+            name = relative_name(f"{image}.jpg", field_name="imageId")
         except DataMalformed as problem:
-            raise DataMalformed(f"question {number}: {problem.what}", fix=problem.fix, where=path) from None
-        name = relative_name(f"{image}.jpg", f"{path}, question {number}")
+            raise _refused(path, number, f": {problem.what}") from None
         if "/" in name or not image:
-            raise DataMalformed(f"question {number}: field 'imageId' is {image!r}", fix="restore it", where=path)
+            raise _refused(path, number, f": field 'imageId' is {image!r}, not the name of a picture")
         rows.append(
             GqaRow(
                 example_id=f"gqa-{number}",
@@ -101,6 +102,11 @@ def read(path: Path, images: Path | None, regions: Path | None = None) -> list[G
             )
         )
     return rows
+
+
+def _refused(path: Path, number: str, what: str) -> DataMalformed:
+    where = f"{path}:{line_of_key(path, number)}"
+    return DataMalformed(f"question {number}{what}", fix="restore the record", where=where)
 
 
 def score_exact(rows: Sequence[GqaRow], answers: Sequence[str]) -> Scores:

@@ -11,8 +11,6 @@ image.
 
 from __future__ import annotations
 
-import json
-import re
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import chain
@@ -25,6 +23,7 @@ from madbench.errors import DataMalformed, DataMissing
 from madbench.tasks import archives
 from madbench.tasks.cache import through_cache
 from madbench.tasks.contract import Layout
+from madbench.tasks.json_places import line_of_element
 from madbench.tasks.reading import field, read_json, read_json_list, without_collector
 from madbench.tasks.regions import regions_folder
 from madbench.tasks.table import new_row
@@ -46,6 +45,7 @@ IMAGE_PLACES = (
 )
 ANSWERS = 10
 ANSWER_TYPES = ("yes/no", "number", "other")
+CONFIDENCES = frozenset({"yes", "maybe", "no"})
 
 
 @dataclass(frozen=True)
@@ -121,8 +121,12 @@ def _read(files: tuple[Path, ...], columns: VqaColumns) -> tuple[list[VqaRow], l
             rows = _annotated(questions, *files, images)
         # True of the official files only; other sets in this layout number their questions freely.
         odd = sum(image * 1000 > number for number, (image, _, _) in questions.items())
-    name = files[0].name
-    return rows, [f"{name}: {odd} question_ids are not image_id * 1000 + k"] if odd else []
+        # So in every row that was looked at; the answers count, and this one only where a model learns from it.
+        strange = sum(row.multiple_choice_answer not in row.answers for row in rows if row.answers)
+    notes = [f"{files[0].name}: {odd} question_ids are not image_id * 1000 + k"] if odd else []
+    if strange:
+        notes.append(f"{files[-1].name}: {strange} times 'multiple_choice_answer' is none of the ten answers")
+    return rows, notes
 
 
 def _unannotated(number: int, image: int, text: str, images: CocoNames) -> VqaRow:
@@ -237,18 +241,31 @@ def _question_text(questions: dict, question_path: Path, path: Path, index: int,
 
 
 def _answers(given: list, path: Path, index: int) -> tuple[str, ...]:
-    """The raw answers in file order, from ten objects whose answer_ids are 1 to 10."""
+    try:
+        return ten_answers(given)
+    except ValueError as problem:
+        _refuse(path, "annotations", index, str(problem), "restore the file: it is not as it was released")
+
+
+def ten_answers(given: list) -> tuple[str, ...]:
+    """The raw answers in file order, from ten objects whose answer_ids are 1 to 10.
+
+    Raises ValueError saying what is wrong; `answer_confidence` may be absent, nothing needs it.
+    """
     try:
         # Interned: 4.4 million answers of the train split are 200,000 distinct strings.
         answers = tuple(map(intern, map(_get_answer, given)))
         ids = list(map(_get_answer_id, given))
     except (KeyError, TypeError):
-        what = "an element of 'answers' lacks 'answer' (text) or 'answer_id'"
-        _refuse(path, "annotations", index, what, "check that this is an official annotation file")
+        raise ValueError("an element of 'answers' lacks 'answer' (text) or 'answer_id'") from None
     if len(answers) != ANSWERS:
-        _refuse(path, "annotations", index, f"'answers' has {len(answers)} entries, not ten", "restore the file")
+        raise ValueError(f"'answers' has {len(answers)} entries, not ten")
     if ids != _IDS and (any(type(one) is not int for one in ids) or sorted(ids) != _IDS):
-        _refuse(path, "annotations", index, f"the answer_ids are {ids}, not 1 to 10", "restore the file")
+        raise ValueError(f"the answer_ids are {ids}, not 1 to 10")
+    confidences = [one.get("answer_confidence", "yes") for one in given]
+    for one in confidences:
+        if type(one) is not str or one not in CONFIDENCES:
+            raise ValueError(f"'answer_confidence' is {one!r}, not yes, maybe or no")
     return answers
 
 
@@ -290,7 +307,7 @@ def _elements(path: Path, key: str) -> Iterator[Any]:
 def _explain(path: Path, key: str, index: int, fields: Mapping[str, type]) -> NoReturn:
     """Raise for an element that is known to be bad: which field, and on which line."""
     record = read_json(path)[key][index]
-    line = _line_of(path, key, index)
+    line = line_of_element(path, key, index)
     if not isinstance(record, dict):
         raise DataMalformed(f"{key}[{index}] is not an object", fix="restore the file", where=f"{path}:{line}")
     for name, kind in fields.items():
@@ -299,23 +316,4 @@ def _explain(path: Path, key: str, index: int, fields: Mapping[str, type]) -> No
 
 
 def _refuse(path: Path, key: str, index: int, what: str, fix: str) -> NoReturn:
-    raise DataMalformed(f"{key}[{index}]: {what}", fix=fix, where=f"{path}:{_line_of(path, key, index)}")
-
-
-def _line_of(path: Path, key: str, index: int) -> int:
-    """The line on which element `index` of the list under `key` begins; the file is known to be valid JSON.
-
-    Only asked once something is wrong: the official files are one line, but people re-indent them to look inside.
-    """
-    with archives.open_file(path) as stream:
-        text = stream.read().decode("utf-8-sig")
-    decoder: Any = json.JSONDecoder()
-    start = re.search(rf'"{key}"\s*:\s*\[', text)
-    if start is None:
-        return 1
-    position = start.end()
-    for step in range(index + 1):
-        position = re.compile(r"[\s,]*").match(text, position).end()  # type: ignore[union-attr]
-        if step < index:
-            _, position = decoder.raw_decode(text, position)
-    return text.count("\n", 0, position) + 1
+    raise DataMalformed(f"{key}[{index}]: {what}", fix=fix, where=f"{path}:{line_of_element(path, key, index)}")

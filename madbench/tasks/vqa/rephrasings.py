@@ -75,5 +75,5 @@ def _ids(pair: Pair) -> tuple[str, str]:
         return str(number), str(number)
     if type(original) is not int or not 0 <= number - 10 * original <= 9:
         what = f"question_id {number} is not ten times 'rephrasing_of' ({original!r}) and a digit"
-        pair.file.refuse(pair.index, what, "restore the file")
+        pair.question_file.refuse(pair.question_index, what, "restore the file")
     return f"{original}:{number - 10 * original}", str(original)

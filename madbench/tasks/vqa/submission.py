@@ -4,13 +4,12 @@ from __future__ import annotations
 
 import json
 import logging
-import re
 from collections.abc import Sequence
 from pathlib import Path
 
 from madbench.errors import DataMalformed
 from madbench.files import write_text
-from madbench.tasks.archives import open_file
+from madbench.tasks.json_places import line_of_element
 from madbench.tasks.reading import read_json
 from madbench.tasks.vqa.rows import VqaRow
 
@@ -87,14 +86,4 @@ def _unusable(path: Path, entries: list, index: int) -> DataMalformed:
 
 
 def _where(path: Path, index: int) -> str:
-    """`path:line` of element `index` of a file known to be a JSON list; only asked once something is wrong."""
-    with open_file(path) as stream:
-        text = stream.read().decode("utf-8-sig")
-    between = re.compile(r"[\s,\[]*")
-    decoder = json.JSONDecoder()
-    position = 0
-    for step in range(index + 1):
-        position = between.match(text, position).end()  # type: ignore[union-attr]
-        if step < index:
-            _, position = decoder.raw_decode(text, position)
-    return f"{path}:{text.count(chr(10), 0, position) + 1}"
+    return f"{path}:{line_of_element(path, None, index)}"

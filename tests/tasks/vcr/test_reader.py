@@ -122,7 +122,7 @@ def test_boxes_are_fractions_of_the_image(fixtures):
         ({"boxes": [[0, 0, 1, 1, 1]] * 2}, "'boxes'"),
         ({"boxes": [[5, 0, 1, 1, 1]] * 3}, "'boxes'"),
         ({"boxes": [[0, 0, "1", 1, 1]] * 3}, "'boxes'"),
-        ({"width": 0}, "'boxes'"),
+        ({"width": 0}, "'width'"),
         ({"width": "96"}, "'width'"),
     ],
 )
