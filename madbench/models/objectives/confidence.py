@@ -47,7 +47,7 @@ def competing_weights(options: Confidence, teachers: torch.Tensor) -> torch.Tens
 
 
 def all_weights(
-    options: Confidence, teachers: torch.Tensor, student: torch.Tensor, order: torch.Tensor
+    options: Confidence, teachers: torch.Tensor, student: torch.Tensor, order: torch.Tensor | None = None
 ) -> torch.Tensor:
     """[teachers, B] weights of a batch, its control applied.
 

@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 import torch
 
+from madbench.errors import ConfigError
 from madbench.models.objectives.objective import Objective
 from madbench.models.objectives.targets import Targets, TermTargets, WordTargets
 from madbench.models.options import ObjectiveOptions
@@ -146,3 +147,89 @@ def test_word_targets_by_hand_and_sequences_without_words_cost_nothing():
     plain = by_hand((0.0, 1.0))
     assert value[0].item() == pytest.approx((plain[0] + words / CHOICES).item(), rel=1e-5)
     assert value[1].item() == pytest.approx(plain[1].item(), rel=1e-5)
+
+
+def test_what_stands_in_padded_places_does_not_matter():
+    """The text state is a mean over words; padding holds whatever the encoder left there."""
+    teachers = [{"kind": "clip-text", "weights": "mini:clip", "weight": 1.0, "state": "text"}]
+    chosen = ObjectiveOptions.model_validate({"teachers": teachers, "distance": "mse"})
+    module = Objective(chosen, WIDTH, [WIDTH], legs=2)
+    given = targets()
+    given = Targets(given.terms[1:], given.scaled[1:])
+    start, padding = states(), torch.zeros(S, 4, dtype=torch.bool)
+    padding[:, 3] = True
+    noisy = start.text.clone()
+    noisy[:, 3] = 1e3
+    values = [
+        module(States(start.cls, text, padding, start.image), batch(), given, None, None)
+        for text in (start.text, noisy)
+    ]
+    assert torch.equal(*values)
+    longer = [torch.cat([one, torch.full_like(one[:, :1], fill)], 1) for one, fill in ((start.text, 7.0), (padding, 1))]
+    more = module(States(start.cls, longer[0], longer[1], start.image), batch(), given, None, None)
+    assert torch.allclose(values[0], more)
+
+
+def permuted(values, order):
+    """Candidates of every example in another order."""
+    return values.view(EXAMPLES, CHOICES, *values.shape[1:])[:, order].flatten(0, 1)
+
+
+@pytest.mark.parametrize("choices", ["all", "gold_only"])
+def test_the_order_of_candidates_does_not_matter(choices):
+    module, given, start = objective(options(choices=choices)), targets(), states()
+    order = torch.tensor([1, 0])
+    logits = torch.tensor([[0.2, -0.4], [1.0, 0.3], [-2.0, 0.5]])
+    sure = np.array([[0.5, 0.9, 0.1], [0.5, 0.1, 0.5]])
+    module.options = options(choices=choices, confidence={"mode": "ratio", "per_teacher": True})
+    forward = module(start, batch(), given, logits, sure)
+    turned_batch = batch()
+    turned_batch.targets = 1 - turned_batch.targets
+    turned_targets = targets()
+    turned_targets.terms[1].of_sequence = permuted(torch.arange(S), order).numpy()
+    turned_states = States(*(permuted(one, order) for one in (start.cls, start.text, start.text_padding, start.image)))
+    turned = module(turned_states, turned_batch, turned_targets, logits[:, order], sure)
+    assert torch.allclose(forward, turned)
+
+
+def test_weights_of_competing_teachers_by_hand():
+    confidence = {"mode": "softmax", "per_teacher": True, "temperature": 1.0}
+    sure = np.array([[0.5, 0.9, 0.0], [0.5, 0.1, 0.5]])
+    value = objective(options(confidence=confidence))(
+        states(), batch(), targets(), torch.zeros(EXAMPLES, CHOICES), sure
+    )
+    share = np.exp(sure) / np.exp(sure).sum(0)
+    expected = torch.tensor(share[0]) * by_hand((2.0, 0.0)) + torch.tensor(share[1]) * by_hand((0.0, 1.0))
+    assert value.tolist() == pytest.approx(expected.tolist(), rel=1e-4)
+
+
+def test_shuffled_weights_are_the_batchs_own_weights():
+    sure = np.array([[0.9, 0.1, 0.4], [0.9, 0.1, 0.4]])
+    logits = torch.zeros(EXAMPLES, CHOICES)
+    weights = {}
+    for control in ("none", "shuffled", "mean"):
+        module = Objective(options(confidence={"mode": "ratio", "control": control}), WIDTH, [WIDTH, WIDTH], 2, seed=1)
+        weights[control] = module._weights(batch(), logits, sure)[0]
+    assert sorted(weights["shuffled"].tolist()) == sorted(weights["none"].tolist())
+    assert weights["mean"].tolist() == pytest.approx([weights["none"].mean().item()] * 3)
+
+
+def test_projections_are_linear_or_deeper_or_none():
+    assert isinstance(Objective(options(), 3, [5, 5], 1).projections[0], torch.nn.Linear)
+    assert Objective(options(projection="mlp"), 3, [5, 5], 1).projections[0](torch.zeros(2, 3)).shape == (2, 5)
+    none = Objective(options(projection="none"), 3, [3, 3], 1)
+    assert not list(none.parameters())
+    with pytest.raises(ConfigError, match="3 numbers, a teacher's features 5"):
+        Objective(options(projection="none"), 3, [3, 5], 1)
+
+
+def test_gradients_reach_the_student_through_every_distance_in_double_precision():
+    start, given = states(double=True), targets(double=True)
+    logits, sure = torch.zeros(EXAMPLES, CHOICES, dtype=torch.float64), np.full((2, EXAMPLES), 0.7)
+    for name in ("cosine", "similarity_kl", "mse"):
+        module = objective(options(distance=name, confidence={"mode": "gap"})).double()
+
+        def loss(cls, module=module):
+            return module(States(cls, start.text, start.text_padding, start.image), batch(), given, logits, sure)
+
+        assert torch.autograd.gradcheck(loss, (start.cls.clone().requires_grad_(True),)), name
