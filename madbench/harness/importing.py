@@ -113,7 +113,7 @@ def import_predictions(request: ImportRequest) -> Imported:
         fitted = Fitted(history, Account(), labelled=True, timing={"fit_s": None, "predict_s": None})
         steps = chosen_steps(history, data.task.primary, protocol.selection)
         record = build_external_record(cell, data, fitted, steps, started, shas)
-        folder.write_record(record)
+        record = folder.write_record(record)
     return Imported(folder.path, record, True, sources.notice)
 
 

@@ -66,8 +66,7 @@ def run_cell(cell: Cell, store: Store, settings: Settings, progress: Progress = 
         if fitted.trained_here:
             folder.checkpoints.keep(settings.keep_checkpoint, steps["last"], steps[cell.protocol.selection])
         record = build_record(cell, data, job.space, fitted, steps, job.device, started)
-        folder.write_record(record)
-        return record
+        return folder.write_record(record)
 
 
 def follow_cell(cell: Cell, settings: Settings, group: Any) -> None:

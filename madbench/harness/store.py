@@ -18,6 +18,7 @@ from madbench.errors import DataMalformed, MadbenchError, UsageError
 from madbench.files import atomic_path, read_json, write_json, write_text
 from madbench.harness.cell import Cell
 from madbench.harness.checkpoints import Checkpoints
+from madbench.harness.digests import DIGESTS, sealed
 from madbench.tasks.contract import LegPredictions, Row
 
 RECORD = "record.json"
@@ -46,10 +47,12 @@ class CellFolder:
     def write_manifest(self, manifest: Mapping[str, Any]) -> None:
         write_json(self.path / "manifest.json", manifest)
 
-    def write_record(self, record: Mapping[str, Any]) -> None:
-        """The last file of a cell: from now on it is done."""
+    def write_record(self, record: Mapping[str, Any]) -> dict[str, Any]:
+        """The last file of a cell, sealed by digests.json just before: from now on it is done. Returns what is written."""
         (self.path / "error.json").unlink(missing_ok=True)
-        write_json(self.path / RECORD, record)
+        content = sealed(self.path, record)
+        write_json(self.path / RECORD, content)
+        return content
 
     def write_error(self, error: BaseException) -> None:
         what = str(error) if isinstance(error, MadbenchError) else f"{type(error).__name__}: {error}"
@@ -92,7 +95,7 @@ class CellFolder:
     def clear(self) -> None:
         """Forget everything; record.json first, so that a kill in between leaves no half-emptied finished cell."""
         (self.path / RECORD).unlink(missing_ok=True)
-        for name in ("error.json", "history.jsonl", "manifest.json"):
+        for name in (DIGESTS, "error.json", "history.jsonl", "manifest.json"):
             (self.path / name).unlink(missing_ok=True)
         for name in ("predictions", "checkpoint"):
             shutil.rmtree(self.path / name, ignore_errors=True)
