@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -56,6 +57,17 @@ Limit = Annotated[
 ]
 Keep = Annotated[str, typer.Option("--keep-checkpoint", metavar="last|selected|none", help="What stays of a training.")]
 OnError = Annotated[str, typer.Option("--on-error", metavar="stop|continue", help="After a failed cell.")]
+CacheSize = Annotated[
+    float | None,
+    typer.Option(
+        "--cache-size",
+        metavar="GIB",
+        min=0,
+        envvar="MADBENCH_CACHE_GIB",
+        help="Most that teacher features may take on the disk (default: 20).",
+        show_default=False,
+    ),
+]
 Quiet = Annotated[bool, typer.Option("--quiet", "-q", help="No progress and no board.")]
 Debug = Annotated[bool, typer.Option("--debug", hidden=True, envvar="MADBENCH_DEBUG")]
 
@@ -81,6 +93,7 @@ def run_command(
     limit: Limit = None,
     keep_checkpoint: Keep = "selected",
     on_error: OnError = "stop",
+    cache_size: CacheSize = None,
     quiet: Quiet = False,
 ) -> None:
     """Run models through protocols, and print the board of what was run.
@@ -110,6 +123,7 @@ def plan_command(
     limit: Limit = None,
     keep_checkpoint: Keep = "selected",
     on_error: OnError = "stop",
+    cache_size: CacheSize = None,
     quiet: Quiet = False,
 ) -> None:
     """Show what `run` with the same options would do: cells, labels, missing data. Starts nothing."""
@@ -120,6 +134,9 @@ def _run_or_plan(**given: Any) -> None:
     from madbench.errors import Interrupted
     from madbench.harness import run
 
+    if (gib := given.pop("cache_size")) is not None:
+        # In the environment, so that it holds for workers and launched processes too.
+        os.environ["MADBENCH_CACHE_GIB"] = str(gib)
     if given["nproc"] > 1:
         _launch_once_planned(given)
     try:

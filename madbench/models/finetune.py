@@ -169,11 +169,10 @@ class Finetune(ModelAdapter):
             self._builder = TargetBuilder(
                 self.chosen, self.tokenizer, self.store, self.context.device, self.context.seed
             )
-            dimensions = [teacher.dimensions for teacher in self._builder.teachers]
             objective = Objective(
                 objective_options,
                 student_options.width,
-                dimensions,
+                self._builder.dimensions,
                 len(self.task.legs),
                 student_options.summary,
                 self.context.seed,
@@ -184,7 +183,7 @@ class Finetune(ModelAdapter):
         """Teacher features for everything that will be visited; confidences where the objective weighs by them."""
         if module.objective is None:
             return None
-        began = time.monotonic()
+        began = time.monotonic() - self._builder.opening_seconds
         data.targets = self._builder.build(examples, data.split)
         if data.pool is not None and self.chosen.objective.pool == "teacher":
             data.pool_targets = self._builder.build(self._pool_examples, data.pool)

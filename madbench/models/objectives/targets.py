@@ -5,6 +5,7 @@ Computed before the first update and in no update after it: a training step only
 
 from __future__ import annotations
 
+import time
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 
@@ -69,6 +70,10 @@ class TargetBuilder:
         self.device = device
         self.seed = seed
         self.teachers = [self._teacher(one) for one in self.objective.teachers]
+        began = time.monotonic()
+        self.dimensions = [teacher.dimensions for teacher in self.teachers]
+        # Only what was never opened before has to be opened to know how wide its features are.
+        self.opening_seconds = time.monotonic() - began
         self._draw_as_recorded()
         self._idf: dict[str, float] | None = None
         self._scales: list[Standardiser] | None = None
