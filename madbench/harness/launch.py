@@ -20,6 +20,8 @@ def launch(arguments: Sequence[str], nproc: int, device: str) -> int:
     from torch.distributed.elastic.multiprocessing.errors import ChildFailedError
 
     os.environ.setdefault("OMP_NUM_THREADS", "1")
+    # Data parallel wonders aloud why it was told to expect parameters that a step leaves out.
+    os.environ.setdefault("TORCH_CPP_LOG_LEVEL", "ERROR")
     if device == "cpu":
         os.environ["ACCELERATE_USE_CPU"] = "true"
     # --multi_gpu is accelerate's name for several processes on one machine; without GPUs they talk over gloo.
