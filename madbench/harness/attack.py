@@ -28,10 +28,9 @@ from madbench.harness.executor import Execution, execute
 from madbench.harness.plan import Request, make_plan
 from madbench.harness.progress import Lines
 from madbench.harness.runner import Job, Settings
-from madbench.harness.selection import chosen_steps
-from madbench.harness.store import CellFolder, Store
+from madbench.harness.store import Store
+from madbench.harness.trained import refitted, restored
 from madbench.models.adapter import ModelAdapter
-from madbench.registry import ADAPTERS
 from madbench.tasks.contract import opaque_id
 from madbench.tasks.sources import has_split
 from madbench.tasks.vcr.adversarial import masked_variants, n_variants
@@ -145,55 +144,20 @@ def _trained(cell: Cell, store: Store, request: AttackRequest, display: Lines) -
     """The model of a cell, ready to predict, and where it comes from."""
     data = load_data(cell.source, cell.protocol, cell.draw, cell.limit)
     job = Job(cell, store.folder(cell), data, resolve_device(request.device), lambda *_: None)
-    if ADAPTERS.load(cell.spec.adapter).fit is ModelAdapter.fit:
-        return job, job.adapter(), "a model that is not fitted"
-    found = _restored(job, store)
+    found = restored(job, store)
     if found is not None:
-        return job, *found
+        adapter, folder = found
+        return job, adapter, "a model that is not fitted" if folder is None else f"the checkpoint in {folder.path}"
     if store.done(cell) is None:
         display.cells += 1
         settings = Settings(device=request.device)
         outcome = execute([cell], Execution(store, settings, 1, plugins=tuple(request.plugins)), display)
         if outcome.failed:
             raise outcome.failed[0][1]
-        found = _restored(job, store)
+        found = restored(job, store)
         if found is not None:
             return job, found[0], f"trained now: {store.folder(cell).path}"
-    return job, _refitted(job, store), "fitted again, since its run keeps no checkpoint"
-
-
-def _restored(job: Job, store: Store) -> tuple[ModelAdapter, str] | None:
-    """The model from the kept checkpoint of any finished run of this training, at the step that the protocol chooses."""
-    own = [store.folder(job.cell)] if store.done(job.cell) is not None else []
-    for folder in [*own, *store.trained(job.cell)]:
-        kept = folder.checkpoints.kept()
-        if kept is None or kept.step != _chosen_step(job, folder):
-            continue
-        adapter = job.adapter()
-        if adapter.restore(kept.read()):
-            return adapter, f"the checkpoint in {folder.path}"
-    return None
-
-
-def _refitted(job: Job, store: Store) -> ModelAdapter:
-    """The same training once more, for models that keep no state (priors, counts): equal, since its seed is."""
-    folder = store.folder(job.cell)
-    last = max(point["step"] for point in folder.history())
-    if _chosen_step(job, folder) != last:
-        raise MadbenchError(
-            f"{job.cell.label} chose step {_chosen_step(job, folder)} of {last}, and has no checkpoint of it",
-            fix="run it again with --overwrite --keep-checkpoint selected",
-            where=folder.path,
-        )
-    adapter = job.adapter()
-    select = None if job.select_rows is None else job.view("select", job.select_rows, labelled=True)
-    adapter.fit(job.view("train", job.fit_rows, labelled=True), select)
-    return adapter
-
-
-def _chosen_step(job: Job, folder: CellFolder) -> int:
-    selection = job.cell.protocol.selection
-    return chosen_steps(folder.history(), job.data.task.primary, selection)[selection]
+    return job, refitted(job, store), "fitted again, since its run keeps no checkpoint"
 
 
 # --------------------------------------------------------------------------- the losses

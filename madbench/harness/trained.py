@@ -10,19 +10,33 @@ from madbench.models.adapter import ModelAdapter
 
 
 def trained_model(job: Job, store: Store) -> ModelAdapter:
-    """From the checkpoint kept by this cell or by any run of the same training; else fitted again, where that is cheap.
+    """As `restored`, else as `refitted`. Raises DataMissing when the model can be had in neither way."""
+    found = restored(job, store)
+    return refitted(job, store) if found is None else found[0]
 
-    Cheap and exact are models without trained state: not fitted at all, or without any optimiser update (counts,
-    priors). Raises DataMissing for the others.
+
+def restored(job: Job, store: Store) -> tuple[ModelAdapter, CellFolder | None] | None:
+    """(the model, where it comes from): not fitted at all (None), or the checkpoint of any finished run of this training.
+
+    The checkpoint is of the step that the protocol chooses. None when no such checkpoint is kept or can be taken.
     """
     adapter = job.adapter()
     if type(adapter).fit is ModelAdapter.fit:
-        return adapter
-    own = store.folder(job.cell)
-    for folder in (own, *store.trained(job.cell)):
+        return adapter, None
+    own = [store.folder(job.cell)] if store.done(job.cell) is not None else []
+    for folder in (*own, *store.trained(job.cell)):
         kept = folder.checkpoints.kept()
         if kept is not None and kept.step == chosen_step(job, folder) and adapter.restore(kept.read()):
-            return adapter
+            return adapter, folder
+    return None
+
+
+def refitted(job: Job, store: Store) -> ModelAdapter:
+    """The same training once more, where that is cheap and exact: no optimiser update and no parameters (counts, priors).
+
+    Raises DataMissing for any other model.
+    """
+    own = store.folder(job.cell)
     record = own.record()
     if record["usage"]["updates"] or record["model"]["parameters"]["total"]:
         raise DataMissing(
