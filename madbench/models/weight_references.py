@@ -33,6 +33,8 @@ from madbench.tasks.sources import remembered_sha256
 WEIGHT_KEYS = ("init", "weights", "tokenizer")
 NO_WEIGHTS = ("scratch", "mini", "own", "clip-bpe")
 LOCAL_FOLDER = "local-dir"
+# What a recipe of a paper has in the place of weights that whoever runs it must name.
+OFFICIAL = "official"
 RANDOM = "random:"
 _LIBRARIES = ("open_clip", "timm")
 _FILES = ("*.json", "*.safetensors", "*.pt", "*.pth", "*.bin", "vocab.txt", "merges.txt", "*.model")
@@ -125,6 +127,11 @@ def identity_of(reference: str) -> str:
 def _identity(named: Reference, reference: str) -> str:
     if named.library == "mini":
         return sha256_of_weights(named.place)
+    if named.place == OFFICIAL:
+        raise UsageError(
+            "this recipe starts from official weights, and none are named",
+            fix="--set student.init=FOLDER, where they lie with their vocabulary, or a pinned hub id",
+        )
     path, prefix = named.path, f"{named.architecture}:" if named.architecture else ""
     if path is not None:
         return prefix + (_content(path) if path.exists() else _before(named, reference))

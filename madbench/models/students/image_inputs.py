@@ -70,11 +70,14 @@ class LazyPixels(ImageInputs):
 
 
 class RegionInputs(ImageInputs):
-    """Detector regions, read for each batch and padded to the most of it. most: regions kept, by confidence."""
+    """Detector regions, read for each batch and padded to the most of it.
 
-    def __init__(self, lazy: Sequence[LazyImage], most: int):
+    Kept, the surest first: those above `sure` (0 keeps all), but at least `least` and at most `most`.
+    """
+
+    def __init__(self, lazy: Sequence[LazyImage], most: int, least: int = 1, sure: float = 0.0):
         self.lazy = list(lazy)
-        self.most = most
+        self.most, self.least, self.sure = most, least, sure
 
     def batch(self, rows: np.ndarray, device: str | torch.device) -> ImageBatch:
         distinct, place = np.unique(rows, return_inverse=True)
@@ -103,10 +106,13 @@ class RegionInputs(ImageInputs):
         regions = image.regions()
         if regions is None:
             raise DataMissing("an image has no region features", fix="`madbench data check TASK --features` lists them")
-        if len(regions.features) <= self.most:
+        wanted = self.most
+        if self.sure:
+            wanted = min(wanted, max(self.least, int((regions.confidences > self.sure).sum())))
+        if len(regions.features) <= wanted:
             return regions
         # The surest ones, in the order in which they stand in the file.
-        kept = np.sort(np.argsort(-regions.confidences, kind="stable")[: self.most])
+        kept = np.sort(np.argsort(-regions.confidences, kind="stable")[:wanted])
         return Regions(regions.boxes[kept], regions.features[kept], regions.confidences[kept])
 
 

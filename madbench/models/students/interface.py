@@ -83,7 +83,8 @@ class StudentKind(ABC):
     def read_images(self, options: StudentOptions) -> Callable[[list[LazyImage]], ImageInputs]:
         """Pictures opened per batch, or detector regions."""
         if options.regions == "detector":
-            return lambda lazy: RegionInputs(lazy, options.max_regions)
+            wanted = options.max_regions, options.min_regions, options.region_confidence
+            return lambda lazy: RegionInputs(lazy, *wanted)
         return lambda lazy: LazyPixels(lazy, options.image_size)
 
     @abstractmethod
