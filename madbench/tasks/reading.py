@@ -119,6 +119,11 @@ def field(record: Mapping[str, Any], name: str, kind: type | tuple[type, ...], p
     raise DataMalformed(f"field '{name}' must be {expected}, got {shown}", fix="correct the value", where=where)
 
 
+def no_rows(path: Path) -> DataMalformed:
+    """The error of an annotation file that holds nothing: a download that failed looks like that."""
+    return DataMalformed("the file has no rows", fix="get the file again", where=f"{path}:1")
+
+
 def safe_path(root: Path, name: str) -> Path:
     """`root / name`, for a file name that stands in an annotation file; existing or not.
 
@@ -164,22 +169,26 @@ def relative_name(name: str, where: str | None = None, field_name: str | None = 
 
 
 def open_image(path: Path) -> Image:
-    """The whole image, decoded, as RGB (stored orientation: boxes refer to it).
+    """The whole image, decoded, as RGB (stored orientation: boxes refer to it); see `madbench.tasks.pixels`.
 
     Raises DataMissing when it is not there; DataMalformed when it is damaged or larger than Pillow's safe limit.
     """
     from PIL import Image
 
+    from madbench.tasks.pixels import FORMATS, as_rgb
+
     try:
-        with Image.open(path) as image:
+        with Image.open(path, formats=FORMATS) as image:
             limit = Image.MAX_IMAGE_PIXELS
             if limit is not None and image.width * image.height > limit:
                 raise _oversized(path)
-            return image.convert("RGB")
+            return as_rgb(image)
     except (FileNotFoundError, NotADirectoryError, IsADirectoryError):
         raise DataMissing("image not found", fix="unpack the images there", where=path) from None
     except (Image.DecompressionBombError, Image.DecompressionBombWarning):
         raise _oversized(path) from None
+    except PermissionError as problem:
+        raise DataMissing(f"file cannot be read: {problem.strerror}", fix="check its permissions", where=path) from None
     except (OSError, SyntaxError, ValueError, EOFError, ArithmeticError, LookupError) as problem:
         # Pillow's decoders report damage with any of these, depending on the format.
         raise DataMalformed(f"image cannot be decoded: {problem}", fix="get the image again", where=path) from None

@@ -21,7 +21,7 @@ from madbench.tasks import archives
 from madbench.tasks.cache import through_cache
 from madbench.tasks.contract import Layout
 from madbench.tasks.doubts import Doubts
-from madbench.tasks.reading import field, read_json_lines, relative_name, without_collector
+from madbench.tasks.reading import field, no_rows, read_json_lines, relative_name, without_collector
 from madbench.tasks.regions import regions_folder
 from madbench.tasks.snli_ve.columns import SnliVeColumns, paths_of
 from madbench.tasks.snli_ve.rows import LABELS, SnliVeRow
@@ -129,6 +129,8 @@ def _read(
     doubts, left_out = Doubts(), Counter()
     with without_collector():
         rows = list(_pairs(path, images, dash, regions, doubts, left_out))
+    if not rows and not left_out:
+        raise no_rows(path)
     notes = doubts.notes("look edited")
     notes += [f"{count} pairs of {{path}} are skipped: {reason}" for reason, count in left_out.items()]
     if skipped is not None:

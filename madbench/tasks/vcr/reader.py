@@ -25,6 +25,7 @@ from madbench.tasks.doubts import Doubts
 from madbench.tasks.json_places import line_of_key
 from madbench.tasks.reading import (
     field,
+    no_rows,
     open_image,
     read_json,
     read_json_lines,
@@ -138,6 +139,8 @@ def _read(path: Path, images: Path, regions: Path | None, allow_masked: bool = F
     parser = _Parser(path, images, allow_masked, regions)
     with without_collector():
         rows = [parser.row(record, line) for line, record in read_json_lines(path)]
+    if not rows:
+        raise no_rows(path)
     return rows, parser.doubts.notes("look edited")
 
 

@@ -14,7 +14,7 @@ from typing import Any, NoReturn
 
 from madbench.errors import DataMalformed
 from madbench.tasks.json_places import line_of_element
-from madbench.tasks.reading import field, read_json_list
+from madbench.tasks.reading import field, no_rows, read_json_list
 from madbench.tasks.vqa.coco import Places
 from madbench.tasks.vqa.reader import ANSWER_TYPES, ten_answers
 from madbench.tasks.vqa.rows import VqaRow
@@ -49,6 +49,8 @@ class ElementFile:
                     self._explain(index, record, fields)
                 yield index, record
                 index += 1
+        if not index:
+            raise no_rows(self.path)
 
     def refuse(self, index: int, what: str, fix: str) -> NoReturn:
         raise DataMalformed(

@@ -17,7 +17,7 @@ import numpy as np
 from madbench.errors import DataMalformed
 from madbench.tasks.contract import Scores
 from madbench.tasks.json_places import line_of_key
-from madbench.tasks.reading import field, read_json, relative_name
+from madbench.tasks.reading import field, no_rows, read_json, relative_name
 from madbench.tasks.regions import region_path
 from madbench.tasks.vqa.normalise import normalise
 from madbench.tasks.vqa.rows import VqaRow
@@ -77,6 +77,8 @@ def read(path: Path, images: Path | None, regions: Path | None = None) -> list[G
         raise DataMalformed(
             "the file is not an object of question ids", fix="use the files of GQA-OOD", where=f"{path}:1"
         )
+    if not content:
+        raise no_rows(path)
     rows = []
     for number, record in content.items():
         if not isinstance(record, dict):

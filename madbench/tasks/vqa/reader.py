@@ -24,7 +24,7 @@ from madbench.tasks import archives
 from madbench.tasks.cache import through_cache
 from madbench.tasks.contract import Layout
 from madbench.tasks.json_places import line_of_element
-from madbench.tasks.reading import field, read_json, read_json_list, without_collector
+from madbench.tasks.reading import field, no_rows, read_json, read_json_list, without_collector
 from madbench.tasks.regions import regions_folder
 from madbench.tasks.table import new_row
 from madbench.tasks.vqa.columns import CocoNames, VqaColumns
@@ -160,6 +160,8 @@ def _questions(path: Path) -> dict[int, tuple[int, str, int]]:
         if number in questions:
             _refuse(path, "questions", index, f"question_id {number} occurs a second time", "remove one of the two")
         questions[number] = (image, text, index)
+    if not questions:
+        raise no_rows(path)
     return questions
 
 
@@ -222,6 +224,8 @@ def _annotated(questions: dict | None, question_path: Path, path: Path, images: 
                 },
             )
         )
+    if not rows and questions is None:
+        raise no_rows(path)
     if questions is not None and len(seen) < len(questions):
         number, (_, _, index) = next(item for item in questions.items() if item[0] not in seen)
         what = f"question_id {number} has no annotation in {path.name} ({len(questions) - len(seen)} such questions)"
