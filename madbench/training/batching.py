@@ -15,7 +15,7 @@ import numpy as np
 
 from madbench.training.schedule import batch_rows, epoch_order
 
-BUCKET = 8192
+BUCKET = 65_536
 
 
 def batches(

@@ -60,7 +60,8 @@ class LaunchedGroup(Group):
 @functools.cache
 def group(device: str = "cpu") -> Group:
     """The group this process belongs to; started on the first call."""
-    return LaunchedGroup(device) if int(os.environ.get("WORLD_SIZE", "1")) > 1 else Group()
+    launched = {"RANK", "LOCAL_RANK", "MASTER_ADDR"} <= os.environ.keys()
+    return LaunchedGroup(device) if launched and int(os.environ.get("WORLD_SIZE", "1")) > 1 else Group()
 
 
 def accelerator_for(device: str, precision: str = "fp32") -> Accelerator:

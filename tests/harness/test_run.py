@@ -292,8 +292,11 @@ def test_a_worker_that_dies_is_a_failed_cell(bench, monkeypatch):
 @pytest.mark.parametrize(
     ("options", "text"),
     [
-        ({"precision": "bf16"}, "later version"),
-        ({"nproc": 2}, "later version"),
+        ({"precision": "fp64"}, "expected auto, fp32, bf16, fp16"),
+        ({"precision": "fp16", "device": "cpu"}, "is for GPUs"),
+        ({"batch_size": "some"}, "expected a number from 1 on, or auto"),
+        ({"nproc": 2}, "one process already"),
+        ({"nproc": 0}, "at least 1"),
         ({"executor": "slurm"}, "not in this version"),
         ({"executor": "cloud"}, "expected local"),
         ({"device": "tpu"}, "expected auto, cpu, cuda"),
