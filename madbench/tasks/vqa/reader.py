@@ -174,7 +174,7 @@ _FIELDS: Mapping[str, type] = {
     "answers": list,
 }
 _get_fields = itemgetter(*_FIELDS)
-_get_answer, _get_answer_id = itemgetter("answer"), itemgetter("answer_id")
+_get_answer, _get_answer_id, _get_confidence = map(itemgetter, ("answer", "answer_id", "answer_confidence"))
 
 
 def _annotated(questions: dict | None, question_path: Path, path: Path, images: CocoNames) -> list[VqaRow]:
@@ -266,10 +266,14 @@ def ten_answers(given: list) -> tuple[str, ...]:
         raise ValueError(f"'answers' has {len(answers)} entries, not ten")
     if ids != _IDS and (any(type(one) is not int for one in ids) or sorted(ids) != _IDS):
         raise ValueError(f"the answer_ids are {ids}, not 1 to 10")
-    confidences = [one.get("answer_confidence", "yes") for one in given]
-    for one in confidences:
-        if type(one) is not str or one not in CONFIDENCES:
-            raise ValueError(f"'answer_confidence' is {one!r}, not yes, maybe or no")
+    try:
+        if CONFIDENCES.issuperset(map(_get_confidence, given)):
+            return answers
+    except (KeyError, TypeError):
+        pass
+    for confidence in [one.get("answer_confidence", "yes") for one in given]:
+        if type(confidence) is not str or confidence not in CONFIDENCES:
+            raise ValueError(f"'answer_confidence' is {confidence!r}, not yes, maybe or no")
     return answers
 
 
