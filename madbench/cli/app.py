@@ -129,10 +129,15 @@ def run_app(arguments: list[str], debug: bool = False) -> int:
 
 
 def _show(error: MadbenchError) -> int:
-    typer.echo(f"error: {error}", err=True)
+    typer.echo(f"error: {_one_line(str(error))}", err=True)
     if error.fix:
-        typer.echo(f"fix: {error.fix}", err=True)
+        typer.echo(f"fix: {_one_line(error.fix)}", err=True)
     return error.exit_code
+
+
+def _one_line(text: str) -> str:
+    """Values out of files stand in errors: their line breaks and control characters are spelled out."""
+    return "".join(one if one.isprintable() else repr(one)[1:-1] for one in text)
 
 
 def _show_usage(error: Any) -> int:

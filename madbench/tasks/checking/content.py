@@ -14,6 +14,7 @@ from madbench.errors import DataError
 from madbench.tasks import archives
 from madbench.tasks.checking.report import Finding, SplitCheck
 from madbench.tasks.contract import Layout, Row, Task
+from madbench.tasks.json_places import line_of_element
 from madbench.tasks.reading import read_json, without_collector
 from madbench.tasks.releases import RELEASES, Size
 from madbench.tasks.snli_ve.task import LABELS, SnliVe
@@ -200,11 +201,14 @@ def _vqa_join(layout: Layout, split: str, values: Content, found: Findings) -> N
     known = set(values["example_id"])
     for place, pair in enumerate(pairs):
         if not isinstance(pair, list) or len(pair) != 2 or not all(type(one) is int for one in pair):
-            found.problem(f"[{place}] is not a pair of question ids", file)
+            found.problem(f"[{place}] is not a pair of question ids", f"{file}:{line_of_element(file, None, place)}")
             break
         strange = [one for one in pair if str(one) not in known]
         if strange:
-            found.problem(f"[{place}] names question_id {strange[0]}, which is not in {split}", file)
+            found.problem(
+                f"[{place}] names question_id {strange[0]}, which is not in {split}",
+                f"{file}:{line_of_element(file, None, place)}",
+            )
             break
 
 

@@ -53,6 +53,7 @@ def check_source(
                 other.wait()
             parts.append(_check_split(work, split))
     _shared_images(task, parts, of_source)
+    _sums(task, parts, of_source)
     for name, path in attached(task_name).items():
         if not path.is_file():
             of_source.problem(f"the file registered as {name} is no longer there", path)
@@ -82,11 +83,12 @@ class _Work:
 
 @dataclass
 class _Part:
-    """A split's result; images: what its images are known by across splits."""
+    """A split's result; images: what its images are known by across splits; ids: of splits that belong together."""
 
     check: SplitCheck
     found: Findings
     images: frozenset[str] = frozenset()
+    ids: frozenset[str] = frozenset()
 
 
 def _check_split(work: _Work, split: str) -> _Part:
@@ -120,6 +122,8 @@ def _check_split(work: _Work, split: str) -> _Part:
         with _timed(f"{split}: regions"):
             check.regions = check_regions(layout, split, values, found, work.listing, work.depth.images, work.progress)
     # An image is one file: vcr's img_id has the split in it, its name has not.
+    if any(split in together for together in task.official_sums):
+        part.ids = frozenset(values["example_id"])
     part.images = frozenset(values["image_name" if task.name == "vcr" else "image_id"])
     return part
 
@@ -178,6 +182,22 @@ def _shared_images(task: Task, parts: Sequence[_Part], found: Findings) -> None:
                 found.problem(
                     f"{one.check.split} and {other.check.split} share {len(shared):,} images, e.g. {min(shared)}"
                 )
+
+
+def _sums(task: Task, parts: Sequence[_Part], found: Findings) -> None:
+    """Splits that are one set dealt out: no row is in two of them, and together they have its size."""
+    for together, official in task.official_sums.items():
+        own = [part for part in parts if part.check.split in together and part.ids]
+        for place, one in enumerate(own):
+            for other in own[place + 1 :]:
+                shared = one.ids & other.ids
+                if shared:
+                    found.problem(
+                        f"{one.check.split} and {other.check.split} share {len(shared):,} rows, e.g. {min(shared)}"
+                    )
+        rows = sum(len(part.ids) for part in own)
+        if len(own) == len(together) and rows != official:
+            found.problem(f"{' and '.join(together)}: {rows:,} rows together, officially {official:,}")
 
 
 def _below(root: Path, path: Path) -> str:
