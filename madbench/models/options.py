@@ -261,7 +261,7 @@ class Adversarial(Strict):
     """VILLA's adversarial fine-tuning (Gan et al. 2020): the losses at perturbed inputs, `steps` times a batch.
 
     steps: 0 switches it off. modalities: what is perturbed: word embeddings, image features. learning_rate: length of a
-    step of the perturbation per sequence (text) or picture (image). kl_weight: of the symmetric KL between the answers
+    step of each sequence's (or picture's) perturbation. kl_weight: of the symmetric KL between the answers
     with and without the perturbation.
     """
 

@@ -123,7 +123,8 @@ def cross_fitted(data: ProbeData, labels: int | None, seed: int) -> tuple[np.nda
 
     A head scored on its own training rows is always confident, so confidence is never read there. A fold without
     training rows left (one image) gets the floor: probability 1/labels, score 0. A label that is missing from the
-    fitting folds has at most the floor 1/labels, whatever the head says.
+    fitting folds has the floor too, whatever the head says: it was taught that there is no such answer. (With soft
+    targets an answer that is missing counts by what the head says.)
     """
     n_labels = labels or data.features.shape[1]
     probability = np.full(len(data.targets), 1 / n_labels)
@@ -138,7 +139,5 @@ def cross_fitted(data: ProbeData, labels: int | None, seed: int) -> tuple[np.nda
         probability[held], score[held] = right_scores(head_logits(head, own.features), own)
         if labels is not None and data.soft is None:
             unseen = ~np.isin(own.targets, part.targets)
-            probability[np.flatnonzero(held)[unseen]] = np.minimum(
-                probability[np.flatnonzero(held)[unseen]], 1 / n_labels
-            )
+            probability[np.flatnonzero(held)[unseen]] = 1 / n_labels
     return probability, score

@@ -50,9 +50,16 @@ def test_an_image_never_crosses_folds():
 def test_a_class_missing_from_the_fitting_folds_gets_the_floor():
     rng = np.random.default_rng(2)
     targets = np.array([0, 1] * 20 + [2])
-    data = ProbeData(rng.normal(size=(41, 1, 5)).astype(np.float32), targets, folds=np.array([0, 1] * 20 + [2]))
+    data = ProbeData(rng.normal(size=(41, 1, 5)).astype(np.float32), targets, folds=np.append(np.arange(40) // 2 % 2, 2))
     probability, _ = cross_fitted(data, 3, seed=0)
-    assert probability[-1] <= 1 / 3
+    assert probability[-1] == 1 / 3  # the head itself, which never saw it, says next to nothing
+    assert (probability[:-1] != 1 / 3).all()
+
+
+def test_no_confidence_is_read_where_one_image_is_all_there_is():
+    data = ProbeData(np.zeros((4, 1, 3), np.float32), np.array([0, 1, 0, 1]), folds=np.zeros(4, int))
+    probability, score = cross_fitted(data, 4, seed=0)
+    assert probability.tolist() == [0.25] * 4 and score.tolist() == [0] * 4
 
 
 def test_soft_targets_are_scored_by_expected_soft_score():

@@ -4,7 +4,7 @@ The perturbation starts at zero and takes `steps` - 1 steps up the gradient of t
 of every step, divided by their number, is trained on ("free": the backward pass that moves the perturbation is also the
 one that trains), with a symmetric KL to the answers without perturbation, whose gradient reaches both sides, as in the
 published code (zhegan27/VILLA, train_vqa_adv.py). Where it differs: a picture that several candidates share has one
-perturbation, and every loss of the objective is taken at the perturbed inputs, not the task's alone.
+perturbation (not in visualbert), and every loss of the objective is taken at the perturbed inputs, not the task's alone.
 """
 
 from __future__ import annotations

@@ -60,7 +60,7 @@ class States:
 class Entrance(NamedTuple):
     """Where a modality enters a student: what goes into a module (its first argument), or what comes out of it.
 
-    side: `input` or `output`. The tensor has one row per sequence (text) or picture (image).
+    side: `input` or `output`. The tensor has one row per sequence; per picture where pictures are embedded once.
     """
 
     module: nn.Module
