@@ -7,49 +7,62 @@ from typing import Annotated, Any
 
 import typer
 
+HONEST = "verify finds edits and slips; whoever makes a whole folder anew, digests included, it does not find"
+
 
 def verify_command(
-    directory: Annotated[Path, typer.Argument(metavar="DIR", help="Results of `madbench run`, or a part of them.")],
+    directory: Annotated[
+        Path, typer.Argument(metavar="DIR", help="Results of `madbench run`, a part of them, or a .tar.zst of `pack`.")
+    ],
     data: Annotated[
         list[str] | None,
         typer.Option("--data", metavar="TASK=ROOT", help="Where the annotations lie, if not registered."),
     ] = None,
     as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
 ) -> None:
-    """Check records against their manifests, predictions and data; exit code 4 when anything is wrong.
+    """Check records against their digests, manifests, predictions and data; exit code 4 when anything is wrong.
 
-    Ids are hashed, predictions scored again, leaks counted again. What cannot be checked is said.
+    Form, digests and ids are compared, predictions scored again, leaks counted again, limited runs refused. What cannot
+    be checked is said. It finds edits, not forgers.
     """
     import json
     from dataclasses import asdict
 
-    cells, failed = _verify(directory, data or [])
+    from madbench.report.pack import unpacked
+
+    with unpacked(directory) as folder:
+        cells, failed, notes = _verify(folder, data or [])
     wrong = [cell for cell in cells if cell.problems]
     if as_json:
-        content = {"cells": [{**asdict(cell), "state": cell.state} for cell in cells], "failed": failed}
-        typer.echo(json.dumps(content, indent=1))
+        listed = [{**asdict(cell), "state": cell.state} for cell in cells]
+        typer.echo(json.dumps({"cells": listed, "failed": failed, "notes": [*notes, HONEST]}, indent=1))
     else:
         for cell in cells:
             typer.echo(f"{cell.state:<8} {cell.cell}: {_said(cell)}")
         for name in failed:
             typer.echo(f"failed   {name}: no record")
+        for note in notes:
+            typer.echo(f"note: {note}")
         for cell in wrong:
             for problem in cell.problems:
                 typer.echo(f"problem: {cell.cell}: {problem}")
+        typer.echo(f"note: {HONEST}")
         typer.echo(_summary(cells, failed))
     if wrong:
         raise typer.Exit(4)
 
 
-def _verify(directory: Path, data: list[str]) -> tuple[list[Any], list[str]]:
-    """The cells in the order of their paths, and the names of failed ones."""
+def _verify(directory: Path, data: list[str]) -> tuple[list[Any], list[str], list[str]]:
+    """The cells in the order of their paths, the names of failed ones, and notes on the whole."""
     from madbench.errors import DataMalformed, DataMissing
-    from madbench.harness.verify import Verified, Verifier, sources_at_hand, verify_cell
+    from madbench.harness.verify import Verified, Verifier, sources_at_hand, verify_cell, verify_together
     from madbench.report.records import cell_folders, read_record
 
     cells, records, failed = {}, {}, []
     for folder, finished in cell_folders([directory]):
         name = "/".join(folder.resolve().parts[-4:])
+        if name in records or name in cells:  # a copied folder below the same DIR
+            name = str(folder)
         if not finished:
             failed.append(name)
             continue
@@ -62,11 +75,14 @@ def _verify(directory: Path, data: list[str]) -> tuple[list[Any], list[str]]:
     verifier = Verifier(sources_at_hand(data, {(record.task, record.source) for record in records.values()}))
     # Cells of the same data one after the other: the rows of one task at a time are kept.
     order = sorted(
-        records, key=lambda name: (records[name].task, records[name].source, records[name].protocol, records[name].run)
+        records,
+        key=lambda name: (records[name].task, records[name].source, records[name].protocol, records[name].run, name),
     )
     for name in order:
         cells[name] = verify_cell(name, records[name].folder, records[name].content, verifier)
-    return [cells[name] for name in sorted(cells)], sorted(failed)
+    together = {name: (record.folder, record.content) for name, record in records.items()}
+    notes = verify_together(together, cells)
+    return [cells[name] for name in sorted(cells)], sorted(failed), notes
 
 
 def _said(cell: Any) -> str:

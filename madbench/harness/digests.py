@@ -19,6 +19,7 @@ from madbench.files import canonical_json, sha256_of, sha256_of_file, write_text
 
 DIGESTS, RECORD, FIELD = "digests.json", "record.json", "digests_sha256"
 CHECKPOINT = "checkpoint/"
+RESCORING = ".rescoring"  # there while `rescore` rewrites a cell
 # A part is told apart from its own edits, not from a collision somebody searched for; the files have all 64 digits.
 PART_DIGITS = 16
 
@@ -58,9 +59,9 @@ def broken_digests(folder: Path, record: Mapping[str, Any], waived: Collection[s
     """
     path = folder / DIGESTS
     if FIELD not in record:
-        return [f"{DIGESTS} lies there, and record.json does not name its hash"] if path.is_file() else None
+        return [f"{DIGESTS} lies there, and record.json has no {FIELD}"] if path.is_file() else None
     if not path.is_file():
-        return [f"{DIGESTS} is missing, and record.json names its hash"]
+        return [f"{DIGESTS} is missing, and record.json has its {FIELD}"]
     try:
         digests = json.loads(path.read_text(encoding="utf-8"))
         files, parts = dict(digests["files"]), dict(digests["record"])

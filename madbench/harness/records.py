@@ -137,13 +137,18 @@ def build_external_record(
 
 
 def cell_manifest(cell: Cell, data: CellData) -> dict[str, Any]:
+    """The manifest of a cell: see `manifest_of`."""
+    return manifest_of(cell.digest, data)
+
+
+def manifest_of(digest: Digest, data: CellData) -> dict[str, Any]:
     """The subset manifest, with the ids of `rows` conditions and what each condition is."""
     rows = {
         one.name: [row.example_id for row in one.rows]
         for one in data.conditions
         if one.kind == "rows" and one.role == "shifted" and one.available
     }
-    contents = {one["name"]: one["content"] for one in cell.digest["conditions"]}
+    contents = {one["name"]: one["content"] for one in digest["conditions"]}
     return {**data.subset.manifest, "rows": rows, "contents": contents}
 
 

@@ -1,7 +1,11 @@
-"""Whether a finished cell says what its files say: ids, predictions, scores, leaks. Trains and changes nothing."""
+"""Whether a finished cell says what its files say: digests, form, ids, history, predictions, scores, leaks.
+
+Trains and changes nothing. What needs no data is in `compliance`; here is what ties it together and what needs the data.
+"""
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -10,10 +14,21 @@ from typing import Any
 import numpy as np
 
 from madbench.errors import DataMissing, MadbenchError, NotComparable
-from madbench.files import sha256_of_lines
+from madbench.files import canonical_json, sha256_of_file, sha256_of_lines
 from madbench.harness.audit import exposure, refuse_exposed
+from madbench.harness.compliance import (
+    history_problems,
+    ids_problems,
+    record_problems,
+    run_id_problem,
+    study_notes,
+    study_problems,
+)
 from madbench.harness.conditions import score_all
 from madbench.harness.data import CellData, digest, load_data, make_mini
+from madbench.harness.digests import RESCORING, broken_digests, without_checkpoint
+from madbench.harness.record_schema import schema_problems
+from madbench.harness.records import manifest_of
 from madbench.harness.store import CellFolder, read_predictions
 from madbench.protocols import load_protocol
 from madbench.protocols.schema import Protocol
@@ -46,7 +61,8 @@ def sources_at_hand(data: Sequence[str], wanted: Iterable[tuple[str, str]]) -> d
 
     data: as given with `--data`. Raises UsageError, and DataMissing for a root that is named and not there.
     """
-    wanted, choice = set(wanted), parse_data(data)
+    # A record may name any task; what is wrong with it is said later, with its file.
+    wanted, choice = {one for one in wanted if one[0] in TASKS.names()}, parse_data(data)
     real = {task: root for task, root in {**registered(), **choice.named}.items() if root is not None}
     mini = make_mini(sorted(task for task, kind in wanted if kind == "mini"))
     roots = {("mini", task): root for task, root in mini.items()} | {
@@ -81,9 +97,16 @@ class Verifier:
 def verify_cell(name: str, folder: Path, record: Record, verifier: Verifier) -> Verified:
     """Every check that the files at hand allow. name: what the cell is called in the answer."""
     found = Verified(name, marks=_marks(record))
-    if not folder.name.endswith(record["run_id"][:8]):
-        found.problems.append(f"the folder is not that of run {record['run_id'][:8]}")
+    _check_digests(folder, record, found)
+    malformed = list(schema_problems(record))
+    if malformed:
+        found.problems += malformed
+        return found
+    found.checked.append("schema")
+    found.problems += record_problems(record, folder.resolve().name)
     manifest = _manifest(folder, record, found)
+    if manifest is not None:
+        _check_files(CellFolder(folder), record, manifest, found)
     _check_exposure(record, found)
     source = verifier.sources.get((record["task"], record["data"]["source"]))
     protocol = _protocol(record, found)
@@ -100,11 +123,46 @@ def verify_cell(name: str, folder: Path, record: Record, verifier: Verifier) -> 
     return found
 
 
+def verify_together(cells: Mapping[str, tuple[Path, Record]], found: Mapping[str, Verified]) -> list[str]:
+    """What only shows beside others: adds problems to `found`, returns notes on the whole. cells: name -> its record."""
+    sound = {name: record for name, (_, record) in cells.items() if not list(schema_problems(record))}
+    for name, problems in study_problems(sound).items():
+        found[name].problems += problems
+    shas = {name: _sha_of_predictions(cells[name][0]) for name in sound}
+    return study_notes(sound, shas)
+
+
+def _sha_of_predictions(folder: Path) -> tuple[str, ...]:
+    return tuple(sha256_of_file(file) for file in sorted((folder / "predictions").glob("*.parquet")))
+
+
+def _check_digests(folder: Path, record: Record, found: Verified) -> None:
+    broken = broken_digests(folder, record)
+    if (folder / RESCORING).is_file():
+        found.problems.append("a rescore was interrupted here: run `madbench rescore` again")
+    if broken is None:
+        found.unchecked.append("digests: there are none, the record is older than they are")
+        return
+    found.problems += broken
+    found.checked.append("digests")
+    if without_checkpoint(folder, record):
+        found.marks.append("checkpoint not kept")
+
+
+def _check_files(folder: CellFolder, record: Record, manifest: Mapping[str, Any], found: Verified) -> None:
+    """Manifest, history and ids of predictions against the record."""
+    try:
+        problem = run_id_problem(record, manifest)
+        found.problems += [problem] if problem else []
+        found.problems += history_problems(record, folder.history())
+        found.problems += ids_problems(folder, record, manifest)
+        found.checked.append("history")
+    except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
+        found.problems.append(f"manifest.json or history.jsonl cannot be read: {type(error).__name__}: {error}")
+
+
 def _marks(record: Record) -> list[str]:
     marks = []
-    if not record["comparable"]:
-        reasons = ", ".join(record.get("not_comparable_because") or [])
-        marks.append(f"limited ({reasons})" if reasons else "limited")
     division = record.get("division", "closed")
     if division == "external":
         marks.append("external: training not witnessed")
@@ -176,10 +234,19 @@ def _check_with_data(folder, record, manifest, at_hand, found) -> None:
         drawn = None if again[part] is None else again[part]["sha256"]
         if stated != drawn:
             found.problems.append(f"the {part} ids are not those of draw {record['draw']}")
+    found.problems += [
+        f"manifest.json: {name} is not what the data gives" for name in _differing(manifest, again, data)
+    ]
     if "audit" in record["data"] and record["data"]["audit"] != again["audit"]:
         found.problems.append("the recorded leak audit is not what the data gives")
     found.checked.append("audit")
     _rescore(folder, record, data, found)
+
+
+def _differing(manifest: Mapping[str, Any], again: Mapping[str, Any], data: CellData) -> list[str]:
+    """The parts of a manifest that come out otherwise when it is made once more."""
+    made = json.loads(canonical_json(manifest_of(again, data)))
+    return sorted(name for name in manifest.keys() & made.keys() if manifest[name] != made[name])
 
 
 def _rescore(folder: Path, record: Record, data: CellData, found: Verified) -> None:

@@ -200,3 +200,19 @@ def small_worlds(tmp_path_factory):
     }
     base = tmp_path_factory.mktemp("worlds")
     return {task: write_world(task, base / task, sizes=sizes[task]) for task in sizes}
+
+
+@pytest.fixture(scope="module")
+def sealed_cell(tmp_path_factory):
+    """A finished cell of one training, with what verifies it: (out folder, folder of the cell, --data); not to be changed."""
+    folder = tmp_path_factory.mktemp("sealed")
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(ADAPTERS, "_added", {})
+        patch.setenv("MADBENCH_HOME", str(folder / "home"))
+        patch.chdir(folder)
+        bench = Bench(folder)
+        (folder / "protocols").mkdir()
+        bench.protocol()
+        (folder / "small.yaml").rename(folder / "protocols" / "small.yaml")
+        (cell,) = bench.run(protocol="small").folders
+    return bench.out, cell, f"vqa={bench.data}"

@@ -85,9 +85,9 @@ def test_changed_digests_are_found_through_the_record(cell):
 def test_digests_and_the_field_belong_together(cell):
     record = read_json(cell / "record.json")
     del record["digests_sha256"]
-    assert broken_digests(cell, record) == ["digests.json lies there, and record.json does not name its hash"]
+    assert broken_digests(cell, record) == ["digests.json lies there, and record.json has no digests_sha256"]
     (cell / "digests.json").unlink()
-    assert broken(cell) == ["digests.json is missing, and record.json names its hash"]
+    assert broken(cell) == ["digests.json is missing, and record.json has its digests_sha256"]
     assert broken_digests(cell, record) is None  # a cell from before there were digests
     (cell / "digests.json").write_text("[]")
     assert "cannot be read" in broken(cell)[0]

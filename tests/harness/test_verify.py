@@ -1,11 +1,14 @@
 """A result folder against its own files: what `madbench verify` finds, and that it finds nothing in an honest one."""
 
 import json
+import shutil
 
 import pyarrow.parquet
 import pytest
 
 from madbench.cli.app import run_app
+from madbench.files import read_json, write_json
+from madbench.harness.digests import sealed
 
 
 @pytest.fixture
@@ -26,6 +29,9 @@ def verify(bench, capsys, *options):
 
 def edit(folder, change, name="record.json"):
     file = folder / name
+    if file.suffix == ".yaml":
+        file.write_text(change(file.read_text()))
+        return
     content = json.loads(file.read_text())
     change(content)
     file.write_text(json.dumps(content))
@@ -35,7 +41,9 @@ def test_an_honest_folder_is_verified(bench, finished, capsys):
     code, out = verify(bench, capsys)
     assert code == 0
     assert out.splitlines() == [
-        f"ok       stepper/small@1/vqa/{finished.name}: ids, audit, 3 of 3 conditions rescored",
+        f"ok       stepper/small@1/vqa/{finished.name}: digests, schema, ids, history, audit, 3 of 3 conditions rescored",
+        "note: small@1 on real: 1 of 2 declared draws: stepper vqa",
+        "note: verify finds edits and slips; whoever makes a whole folder anew, digests included, it does not find",
         "1 records: 1 verified",
     ]
 
@@ -106,7 +114,7 @@ def test_what_cannot_be_checked_is_said(bench, finished, capsys):
     assert run_app(["verify", str(bench.out)]) == 0
     out = capsys.readouterr().out
     assert out.startswith("partly ") and "not checked: scores and leaks: no real source of vqa is at hand" in out
-    edit(finished, lambda content: content["protocol"].update(task_hash="0" * 64))
+    edit(bench.folder / "protocols", lambda text: text.replace("points: 3", "points: 2"), "small.yaml")
     assert "the small@1 at hand is not the one that was run" in verify(bench, capsys)[1]
 
 
@@ -114,7 +122,8 @@ def test_predictions_that_are_not_kept_are_said(bench, finished, capsys):
     for file in (finished / "predictions").glob("*"):
         file.unlink()
     code, out = verify(bench, capsys)
-    assert code == 0 and "not checked: scores of val: its predictions are not kept" in out
+    assert code == 4 and "not checked: scores of val: its predictions are not kept" in out
+    assert "predictions/val@6.parquet is missing" in out
 
 
 def test_other_annotations_are_not_taken_for_those_of_the_run(bench, finished, capsys):
@@ -124,21 +133,72 @@ def test_other_annotations_are_not_taken_for_those_of_the_run(bench, finished, c
     assert code == 0 and "the annotation files at hand are others than those of the run" in out
 
 
-def test_limited_external_and_failed_cells_are_named(bench, finished, capsys):
+def reseal(folder, change):
+    write_json(folder / "record.json", sealed(folder, change(read_json(folder / "record.json"))))
+
+
+def test_limited_runs_are_no_results(bench, finished, capsys):
     bench.run(protocol="small", limit=4, seeds="1")
-    edit(finished, lambda content: content.update(division="external"))
+    code, out = verify(bench, capsys)
+    assert code == 4 and "a limited run is not comparable (--limit 4)" in out
+    assert out.splitlines()[-1] == "2 records: 1 verified, 1 with problems"
+
+
+def test_external_and_failed_cells_are_named(bench, finished, capsys):
+    reseal(finished, lambda content: {**content, "division": "external", "witnessed": False})
     bench.run("broken", protocol="small", on_error="continue")
     code, out = verify(bench, capsys)
-    assert code == 0
-    assert "limited (--limit 4)" in out and "external: training not witnessed" in out
-    assert "failed   broken/small@1/vqa/" in out and "2 records: 2 verified, 1 failed" in out
+    assert code == 0 and "external: training not witnessed" in out
+    assert "failed   broken/small@1/vqa/" in out and "1 records: 1 verified, 1 failed" in out
+
+
+@pytest.mark.parametrize(
+    ("change", "words"),
+    [
+        ({"division": "external"}, "division is external, and witnessed is true"),
+        ({"usage": {"examples_seen": 101, "max_examples": 100}}, "division is closed, and 101 examples were seen"),
+        ({"finished_at": "2020-01-01T00:00:00Z"}, "finished_at lies before started_at"),
+    ],
+)
+def test_a_record_may_not_contradict_itself(bench, finished, capsys, change, words):
+    reseal(finished, lambda content: {**content, **change})
+    code, out = verify(bench, capsys)
+    assert code == 4 and words in out
+
+
+def test_a_record_from_before_digests_is_verified_without_them_and_says_so(bench, finished, capsys):
+    edit(finished, lambda content: content.pop("digests_sha256"))
+    (finished / "digests.json").unlink()
+    code, out = verify(bench, capsys)
+    assert code == 0 and out.startswith("partly ")
+    assert "not checked: digests: there are none, the record is older than they are" in out
+
+
+def test_one_draw_and_seed_cannot_be_there_twice(bench, finished, capsys):
+    twice = bench.out / "copied" / finished.relative_to(bench.out)
+    shutil.copytree(finished, twice)
+    code, out = verify(bench, capsys)
+    assert code == 4 and "seeds must be distinct" in out
+
+
+def test_seeds_that_change_nothing_are_noted(bench, finished, capsys):
+    other = bench.run(protocol="small", seeds="1").folders[0]
+    shutil.rmtree(other / "predictions")
+    shutil.copytree(finished / "predictions", other / "predictions")
+    code, out = verify(bench, capsys)
+    assert code == 4 and "seeds 0, 1 gave the very same predictions" in out
+
+
+def test_other_draws_complete_the_study(bench, finished, capsys):
+    bench.run(protocol="small", draws="1")
+    assert "declared draws" not in verify(bench, capsys)[1]
 
 
 def test_json_holds_the_same(bench, finished, capsys):
     edit(finished, metric)
     code, out = verify(bench, capsys, "--json")
     (cell,) = json.loads(out)["cells"]
-    assert code == 4 and cell["state"] == "problem" and len(cell["problems"]) == 1
+    assert code == 4 and cell["state"] == "problem" and len(cell["problems"]) == 3
 
 
 def test_an_empty_folder_is_told(tmp_path, capsys):
