@@ -60,7 +60,7 @@ def _correct(leg: str, gold: Sequence[str], predicted: Sequence[str]) -> np.ndar
         raise DataMalformed(
             f"{len(predicted)} predictions of leg {leg} for {len(gold)} rows", fix="give one prediction per row"
         )
-    strange = next((label for label in predicted if label not in LABELS), None)
-    if strange is not None:
-        raise DataMalformed(f"leg {leg} predicts {strange!r}, which is no choice", fix=f"use {', '.join(LABELS)}")
+    for label in predicted:
+        if label not in LABELS:
+            raise DataMalformed(f"leg {leg} predicts {label!r}, which is no choice", fix=f"use {', '.join(LABELS)}")
     return np.array([one == right for one, right in zip(predicted, gold, strict=True)], dtype=np.float64)
