@@ -34,6 +34,14 @@ def report_command(
     include_limited: Annotated[
         bool, typer.Option("--include-limited", help="Also show runs made with --limit, marked with *.")
     ] = False,
+    interval: Annotated[
+        str,
+        typer.Option(
+            "--interval",
+            metavar="t|bootstrap",
+            help="Intervals of numbers that rest on a single run: Student's t, or 10,000 resamples of whole images.",
+        ),
+    ] = "t",
 ) -> None:
     """Compare what has been run: tables with intervals, differences and costs."""
     from madbench.report import report
@@ -47,6 +55,7 @@ def report_command(
         strict=strict,
         check=check,
         include_limited=include_limited,
+        interval=interval,
     )
     if check is not None:
         typer.echo(f"{check} is up to date")

@@ -21,6 +21,8 @@ FORMATS = Registry(
     },
 )
 
+INTERVALS = ("t", "bootstrap")
+
 
 def report(
     dirs: Sequence[Path | str] = ("runs",),
@@ -31,10 +33,12 @@ def report(
     strict: bool = False,
     check: Path | str | None = None,
     include_limited: bool = False,
+    interval: str = "t",
 ) -> str:
     """The comparison tables of all records below `dirs`, as text; written to `out` too when given.
 
-    baseline: the model the others are compared with. published: `facts`, `all` or `none`, only beside real data.
+    baseline: the model the others are compared with. interval: `t`, or `bootstrap` for what rests on the items of one
+    run. published: `facts`, `all` or `none`, only beside real data.
     Raises UsageError for an unknown format or baseline, DataMissing without records, DataMalformed for records that
     cannot be believed, NotComparable when `strict` finds anything missing, failed, limited or mixed, or when the file
     `check` differs from the text. The same records give the same bytes.
@@ -52,9 +56,11 @@ def report(
         )
     if published not in papers.CHOICES:
         raise UsageError(f"--published is '{published}'", fix=f"choose one of {', '.join(papers.CHOICES)}")
+    if interval not in INTERVALS:
+        raise UsageError(f"--interval is '{interval}'", fix=f"choose one of {', '.join(INTERVALS)}")
     if check is not None and not Path(check).is_file():
         raise DataMissing(f"no file '{check}' to check", fix="write it first with --out")
-    board = build_board(load_runs(dirs), baseline=baseline, include_limited=include_limited)
+    board = build_board(load_runs(dirs), baseline=baseline, include_limited=include_limited, interval=interval)
     tasks = sorted({task for table in board.tables if table.source != MINI for task in table.tasks})
     if tasks and published != "none":
         board.published = papers.choose(papers.load_published(), published, tasks)

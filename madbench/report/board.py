@@ -10,13 +10,15 @@ from __future__ import annotations
 
 from collections import Counter, defaultdict
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 from madbench.errors import DataMissing, UsageError, did_you_mean
 from madbench.files import sha256_of
 from madbench.report import notes
-from madbench.report.numbers import Group
+from madbench.report.design import design_lines
+from madbench.report.numbers import Group, Standing
 from madbench.report.predictions import CONTROL, Predictions, main_metric
+from madbench.report.ranking import corrected, ranks_of
 from madbench.report.records import Failure, Record, Runs
 from madbench.report.statistics import Estimate
 
@@ -62,13 +64,16 @@ class Column:
 class Cell:
     """state: `done`, `missing` (not run), `failed`, `unavailable` (the source lacks the files of the condition).
 
+    difference: to the baseline; its `verdict` is corrected for the other rows of the column.
     exposed: whether the initial weights saw something of the condition, or of the one it is compared with.
+    rank: 1 + the number of closed rows that are significantly better in this column, None where nothing could be tested.
     """
 
     state: str
     estimate: Estimate | None = None
     difference: Estimate | None = None
     exposed: bool = False
+    rank: int | None = None
 
 
 @dataclass
@@ -121,9 +126,10 @@ class Board:
     incomplete: list[str]
     problems: list[str]
     published: list = field(default_factory=list)
+    interval: str = "t"
 
 
-def build_board(runs: Runs, *, baseline: str = BASELINE, include_limited: bool = False) -> Board:
+def build_board(runs: Runs, *, baseline: str = BASELINE, include_limited: bool = False, interval: str = "t") -> Board:
     """Raises DataMissing without a record to show, UsageError for a baseline nobody ran, NotComparable for a clash."""
     limited = [record for record in runs.records if record.limited]
     records = [record for record in runs.records if include_limited or not record.limited]
@@ -136,7 +142,7 @@ def build_board(runs: Runs, *, baseline: str = BASELINE, include_limited: bool =
             f"no record of the baseline '{baseline}'" + (f"; {hint}" if hint else ""),
             fix=f"choose one of {', '.join(sorted(models))}",
         )
-    board = Board(baseline, [], [], [])
+    board = Board(baseline, [], [], [], interval=interval)
     sections: dict[tuple, list[Record]] = defaultdict(list)
     for record in records:
         # mini first, real after it: published results close the page and must not touch mini.
@@ -148,7 +154,7 @@ def build_board(runs: Runs, *, baseline: str = BASELINE, include_limited: bool =
         placed.update(map(id, here))
         for place, (why, part) in enumerate(split_by_content(sections[key])):
             main = place == 0
-            table, problems = build_table(part, why, here if main else [], hidden if main else [], baseline)
+            table, problems = build_table(part, why, here if main else [], hidden if main else [], baseline, interval)
             board.tables.append(table)
             board.problems += [f"{table.protocol} on {table.source}: {problem}" for problem in problems]
     board.incomplete = [notes.failure_line(one) for one in runs.failures if id(one) not in placed]
@@ -187,12 +193,17 @@ def content_of(record: Record) -> tuple[str, str, tuple, tuple]:
 
 
 def build_table(
-    records: Sequence[Record], why: str, failures: Sequence[Failure], hidden: Sequence[Record], baseline: str
+    records: Sequence[Record],
+    why: str,
+    failures: Sequence[Failure],
+    hidden: Sequence[Record],
+    baseline: str,
+    interval: str = "t",
 ) -> tuple[Table, list[str]]:
     """One table and what is wrong with it."""
     tasks = sorted({record.task for record in records}, key=lambda task: (task != "vcr", task))
     columns = [column for task in tasks for column in columns_of([one for one in records if one.task == task])]
-    rows = rows_of(records)
+    rows = rows_of(records, interval)
     groups = {label: by_task for label, (_, by_task) in rows.items()}
     table_rows = [row for row, _ in rows.values()]
     problems: list[str] = []
@@ -221,7 +232,7 @@ def build_table(
         notes=notes.notes(records, groups, hidden, baseline, any(row.baseline for row in table_rows)),
         incomplete=notes.incomplete(groups, tasks, failures),
     )
-    table.notes += problems
+    table.notes += [*design_lines(table, baseline), *problems]
     if why:
         problems.append(f"mixed: {why}")
     problems += table.incomplete
@@ -229,7 +240,7 @@ def build_table(
     return table, problems
 
 
-def rows_of(records: Sequence[Record]) -> dict[str, tuple[Row, dict[str, Group]]]:
+def rows_of(records: Sequence[Record], interval: str = "t") -> dict[str, tuple[Row, dict[str, Group]]]:
     """label -> the row and its runs by task. Options or weights that differ under one name make several rows."""
     variants: dict[tuple, dict[str, set[str]]] = defaultdict(lambda: defaultdict(set))
     for record in records:
@@ -250,7 +261,7 @@ def rows_of(records: Sequence[Record]) -> dict[str, tuple[Row, dict[str, Group]]
         rows[label][0].white_box |= any(
             notes.attack_model(condition) == record.model for condition in record.conditions.values()
         )
-        group = rows[label][1].setdefault(record.task, Group({}, readers[record.task]))
+        group = rows[label][1].setdefault(record.task, Group({}, readers[record.task], interval))
         if record.run in group.runs:
             raise notes.clash(record, group.runs[record.run])
         group.runs[record.run] = record
@@ -301,6 +312,8 @@ def _fill_task(task, columns, rows, baseline, failures, problems) -> None:
         reference.baseline = True
         standard = rows[reference.label][1][task]
     columns = [column for column in columns if column.task == task]
+    compared = [column for column in columns if column.role in ("id", "shifted")]
+    standings: dict[Column, dict[str, Standing]] = {column: {} for column in compared}
     for row, groups in rows.values():
         group = groups.get(task)
         if group is None:
@@ -308,10 +321,21 @@ def _fill_task(task, columns, rows, baseline, failures, problems) -> None:
             continue
         for column in columns:
             row.cells[column] = _cell(group, column, None if row is reference else standard)
+        for column in [] if row.limited else compared:
+            standing = group.totals(column.condition, column.metric)
+            if standing is not None:
+                standings[column][row.label] = standing
         row.costs[task] = {name: group.average(*path) for name, path in COSTS.items()}
         problems += [problem for problem in group.problems if problem not in problems]
         if group is not standard:
             group.forget()
+    closed = [row.label for row, _ in rows.values() if row.division == "closed" and not row.limited]
+    limited = [row.label for row, _ in rows.values() if row.limited]
+    for column in compared:
+        differences = corrected({row.label: row.cells[column].difference for row, _ in rows.values()}, limited)
+        ranks = ranks_of(standings.pop(column), closed, column.condition, column.metric)
+        for row, _ in rows.values():
+            row.cells[column] = replace(row.cells[column], difference=differences[row.label], rank=ranks.get(row.label))
 
 
 def _cell(group: Group, column: Column, standard: Group | None) -> Cell:

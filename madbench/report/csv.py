@@ -36,6 +36,14 @@ FIELDS = [
     "difference_high",
     "difference_degrees",
     "difference_draws",
+    "difference_p",
+    "difference_p_holm",
+    "verdict",
+    "rank",
+    "draw_variance",
+    "item_variance",
+    "difference_draw_variance",
+    "difference_item_variance",
     "baseline",
     "blind",
     "limited",
@@ -83,6 +91,8 @@ def _lines(board: Board, table: Table, row: Row) -> Iterator[dict]:
             "items": _text(column.items),
             "images": _text(column.images),
             "exposed": _bool(cell.exposed),
+            "rank": _text(cell.rank),
+            "verdict": _text(cell.difference.verdict if cell.difference else None),
             **_estimate("", cell.estimate),
             **_estimate("difference", cell.difference),
         }
@@ -102,8 +112,11 @@ def _estimate(prefix: str, found: Estimate | None) -> dict[str, str]:
         "high": found.high,
         "degrees": found.degrees,
         "draws": found.draws,
+        "draw_variance": found.draw_variance,
+        "item_variance": found.item_variance,
     }
     if prefix:
+        values.update(p=found.p, p_holm=found.p_holm)
         return {prefix if name == "value" else f"{prefix}_{name}": _text(value) for name, value in values.items()}
     values.update(basis=found.basis, seeds=found.seeds, runs=found.runs)
     return {name: _text(value) for name, value in values.items()}

@@ -13,6 +13,7 @@ def render(board: Board) -> str:
     content = {
         "schema_version": 1,
         "baseline": board.baseline,
+        "interval": board.interval,
         "tables": [_table(table) for table in board.tables],
         "incomplete": board.incomplete,
         "problems": board.problems,
@@ -30,6 +31,8 @@ def _table(table: Table) -> dict:
                 **asdict(column),
                 "state": cell.state,
                 "exposed": cell.exposed,
+                "rank": cell.rank,
+                "verdict": cell.difference.verdict if cell.difference else None,
                 "estimate": _estimate(cell.estimate),
                 "difference": _estimate(cell.difference),
             }

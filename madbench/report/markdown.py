@@ -16,11 +16,16 @@ LEGEND = """\
 Percent, `mean ± half-width of the 95% interval (n=draws×seeds)`; gaps and differences (Δ) in points.
 With two draws or more the interval counts the spread of draws and the evaluation items clustered by image; with one
 draw only the items ("items only"), so the luck of that one training is not in it. Δ is paired on shared draws and items;
-**bold**: better than the baseline, its interval excludes 0; tie: the interval includes 0. Intervals are not adjusted for
-the number of comparisons, and few draws make them a little narrow: in simulation 88 to 96 % of them hold the true value
-with two draws, 92 to 96 % with three, 94 to 96 % with five. Without ±: no interval, for want of item scores (classes,
-answer types, predictions not kept). `–` not run or not known, `X` failed, `n/a` not available, `*` limited, `†` declared
-exposure of the initial weights."""
+better, worse, tie: tested at 5 % with Holm's correction for the column, which the interval beside it does not have.
+`#`: rank, 1 + the number of rows that are significantly better in paired tests, corrected likewise; ties share a rank and
+are not transitive. **Bold**: rank 1. Without ±: no interval, for want of item scores (classes, answer types, predictions
+not kept); ± 0.00: all images scored alike, so there was no spread to judge by. `–` not run or not known, `X` failed,
+`n/a` not available, `*` limited, `†` declared exposure of the initial weights."""
+
+BOOTSTRAP = (
+    "Intervals of numbers from a single run are percentile intervals of 10,000 resamples of whole images (seed 0), ± half "
+    "their length; more draws or seeds: Student's t. Tests and ranks are those of the t intervals."
+)
 
 EFFECTS = {
     "control": "control (same ids, unshifted)",
@@ -33,6 +38,8 @@ EFFECTS = {
 
 def render(board: Board) -> str:
     parts = ["# madbench board", LEGEND]
+    if board.interval == "bootstrap":
+        parts.append(BOOTSTRAP)
     for table in board.tables:
         parts += _section(board, table)
     if board.incomplete:
@@ -209,7 +216,9 @@ def _value(cell: Cell) -> str:
         return {"failed": "X", "unavailable": "n/a"}.get(cell.state, NOTHING)
     found = cell.estimate
     half_width = "" if found.half_width is None else f" ± {percent(found.half_width)}"
-    return f"{percent(found.value)}{'†' if cell.exposed else ''}{half_width} (n={_runs(found)})"
+    rank = "" if cell.rank is None else f" #{cell.rank}"
+    text = f"{percent(found.value)}{'†' if cell.exposed else ''}{half_width} (n={_runs(found)}){rank}"
+    return f"**{text}**" if cell.rank == 1 else text
 
 
 def _difference(cell: Cell) -> str:
@@ -221,9 +230,7 @@ def _difference(cell: Cell) -> str:
     if found.half_width is None:
         return f"{percent(found.value, sign=True)}{runs}"
     text = f"{percent(found.value, sign=True)} [{percent(found.low, sign=True)}, {percent(found.high, sign=True)}]"
-    if not found.excludes_zero:
-        return f"{text} tie{runs}"
-    return (f"**{text}**" if found.value > 0 else text) + runs
+    return f"{text} {found.verdict or NOTHING}{runs}"
 
 
 def _relative(cell: Cell) -> str:

@@ -8,13 +8,14 @@ interval. Seeds are averaged within a draw, then draws are the replicates. With 
 from __future__ import annotations
 
 from collections.abc import Iterable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 import numpy as np
 
+from madbench.report.bootstrap import with_bootstrap
 from madbench.report.predictions import Items, Predictions, leg_of, main_metric
 from madbench.report.records import Record
-from madbench.report.statistics import Estimate, Term, contrast, paired_difference
+from madbench.report.statistics import Estimate, Term, Totals, contrast, paired_difference, totals
 
 # Stored float sums may be added up in another order than the scorer's; nothing larger is tolerated.
 AGREE = 1e-6
@@ -28,6 +29,7 @@ class Group:
 
     runs: dict[tuple[int, int], Record]
     predictions: Predictions
+    interval: str = "t"  # or `bootstrap`, for what rests on the items of one run
     problems: list[str] = field(default_factory=list)
     _own: tuple[int, tuple[str, Replicates]] | None = None
 
@@ -57,9 +59,8 @@ class Group:
         scores = self.scores(replicates, condition, metric)
         found = Estimate(value)
         if scores is not None:
-            exact = contrast([Term(1.0, scores[0], scores[1].units)], basis=basis)
             # The record's own number is what is shown: it is the official scorer's.
-            found = Estimate(value, exact.half_width, exact.degrees, exact.basis, items=exact.items, units=exact.units)
+            found = replace(self._interval([Term(1.0, scores[0], scores[1].units)], basis), value=value)
         return found.over(**self.counts())
 
     def contrast(self, metric: str, plus: str, minus: str) -> Estimate | None:
@@ -72,7 +73,7 @@ class Group:
         first, second = self.scores(replicates, plus, metric), self.scores(replicates, minus, metric)
         if first is not None and second is not None:
             terms = [Term(1.0, first[0], first[1].units), Term(-1.0, second[0], second[1].units)]
-            found = contrast(terms, basis=basis)
+            found = self._interval(terms, basis)
         return found.over(**self.counts())
 
     def difference(self, baseline: Group, condition: str, metric: str) -> Estimate | None:
@@ -91,7 +92,20 @@ class Group:
             aligned = _shared_items(first, second)
             if aligned is not None:
                 found = paired_difference(*aligned, basis=basis)
+                if self.interval == "bootstrap":
+                    found = with_bootstrap(found, [Term(1.0, aligned[0] - aligned[1], aligned[2])])
         return found.over(**self.counts(mine))
+
+    def totals(self, condition: str, metric: str) -> Standing | None:
+        """What comparisons with other rows need of this one, None without item scores."""
+        _, replicates = self.replicates()
+        if _mean(replicates, condition, metric) is None:
+            return None
+        scores = self.scores(replicates, condition, metric)
+        if scores is None:
+            return None
+        rested = tuple(tuple(record.run for record in records) for records in replicates)
+        return Standing(self, rested, scores[1], totals([Term(1.0, scores[0], scores[1].units)]))
 
     def scores(self, replicates: Replicates, condition: str, metric: str) -> tuple[np.ndarray, Items] | None:
         """`[replicates, items]`, seeds averaged, and the items; None when a run has no item scores for this metric."""
@@ -133,6 +147,10 @@ class Group:
             values.append(value)
         return float(sum(values) / len(values))
 
+    def _interval(self, terms: list[Term], basis: str) -> Estimate:
+        found = contrast(terms, basis=basis)
+        return with_bootstrap(found, terms) if self.interval == "bootstrap" else found
+
     def forget(self) -> None:
         for record in self.runs.values():
             self.predictions.forget(record)
@@ -140,6 +158,31 @@ class Group:
     def _say(self, problem: str) -> None:
         if problem not in self.problems:
             self.problems.append(problem)
+
+
+@dataclass(frozen=True)
+class Standing:
+    """One row in one column. rested: the runs of each replicate; items: the very set of items."""
+
+    group: Group
+    rested: tuple[tuple[tuple[int, int], ...], ...]
+    items: Items
+    totals: Totals
+
+    def test(self, other: Standing, condition: str, metric: str) -> tuple[float, float] | None:
+        """(this minus the other, p-value) on shared draws and items; None where they cannot be compared."""
+        if self.items is other.items and _draws(self.rested) == _draws(other.rested):
+            return self.totals.minus(other.totals).test()
+        # Rare, and it reads the predictions again: only shared draws and items can be paired.
+        found = self.group.difference(other.group, condition, metric)
+        return None if found is None or found.p is None else (found.value, found.p)
+
+
+def _draws(rested: tuple[tuple[tuple[int, int], ...], ...]) -> tuple:
+    """What must agree for replicates to pair one by one: their draws; the seeds where a single draw has several."""
+    draws = tuple(runs[0][0] for runs in rested)
+    seeds = tuple(runs[0][1] for runs in rested) if len(set(draws)) < len(draws) else ()
+    return draws, seeds
 
 
 def _replicates(mine: dict[tuple[int, int], Record], theirs: Iterable[tuple[int, int]]) -> tuple[str, Replicates]:
