@@ -12,7 +12,7 @@ import logging
 import re
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from pathlib import Path, PurePosixPath
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -350,26 +350,22 @@ class _Parser:
         return self._shared[labels]
 
     def _check_unused(self, record: dict, line: int) -> None:
-        for name, kind in _UNUSED:
+        for name, kind in _UNUSED_VALUES:
             value = record.get(name)
-            if value is None:
+            if value is not None and type(value) is not kind:
+                field(record, name, kind, self.path, line)
+        for name in _UNUSED_LISTS:
+            value = record.get(name)
+            if value is None or (type(value) is list and _WHOLE.issuperset(map(type, value))):
                 continue
-            if type(kind) is list:
-                sound = type(value) is list and all([type(one) is kind[0] for one in value])
-            else:
-                sound = type(value) is kind
-            if not sound:
-                expected = (
-                    "a list of whole numbers" if type(kind) is list else "text" if kind is str else "a whole number"
-                )
-                shown = repr(value) if len(repr(value)) <= 60 else repr(value)[:57] + "..."
-                raise self._bad(f"field '{name}' must be {expected}, got {shown}", line)
+            shown = repr(value) if len(repr(value)) <= 60 else repr(value)[:57] + "..."
+            raise self._bad(f"field '{name}' must be a list of whole numbers, got {shown}", line)
 
     def _doubt(self, record: dict, labels: tuple[int, int] | None, line: int) -> None:
         """In released files ids count, names agree, and matching round 0 and the row's own index mark the right choice."""
         if not _ID.fullmatch(record["annot_id"]):
             self.doubts.add("'annot_id' is not a split and a number", line)
-        if PurePosixPath(record["metadata_fn"]).with_suffix("") != PurePosixPath(record["img_fn"]).with_suffix(""):
+        if record["metadata_fn"].removesuffix(".json") != record["img_fn"].rpartition(".")[0]:
             self.doubts.add("'metadata_fn' is not the name in 'img_fn' with .json", line)
         if labels is None:
             return
@@ -388,6 +384,8 @@ class _Parser:
         return DataMalformed(what, fix="get the file again, or correct the row", where=f"{self.path}:{line}")
 
 
-_UNUSED = tuple(UNUSED.items())
+_UNUSED_VALUES = tuple((name, kind) for name, kind in UNUSED.items() if isinstance(kind, type))
+_UNUSED_LISTS = tuple(name for name, kind in UNUSED.items() if isinstance(kind, list))
+_WHOLE = frozenset({int})
 _ROUNDS = list(range(CHOICES))
 _ID = re.compile(r"[a-z]+-[0-9]+")
