@@ -25,6 +25,7 @@ from madbench.models.options import PRECISIONS, FinetuneOptions
 from madbench.models.students import parameters_of, student_kind
 from madbench.models.students.encoding import EncodedSplit, encode_split, texts_of
 from madbench.models.students.tokens import Tokenizer, tokenizer_from
+from madbench.models.teachers import load_teacher
 from madbench.models.teachers.features import FeatureStore
 from madbench.models.weight_references import identity_of, references
 from madbench.tasks.contract import Example, Split
@@ -226,11 +227,15 @@ class Finetune(ModelAdapter):
 
     def _book(self, module: FinetuneModule, updates: int, data: TrainingData, ran: Ran) -> Account:
         options, seen = self.chosen, module.batches.seen(updates)
-        sequences = seen * data.split.sequences_each
+        sequences = seen * data.split.sequences_each * module.passes
         if data.pool is not None:
             sequences += module.pool_batches.seen(updates) * data.pool.sequences_each
         teachers = [] if module.objective is None else self._builder.teachers
         labels = [getattr(teacher, "labels_seen", 0) for teacher in teachers]
+        encoder = options.student.image_encoder
+        if encoder.name == "clip":
+            # No teacher, but what it was taught reaches the student all the same.
+            labels.append(load_teacher("clip-image", encoder.weights, "cpu").labels_seen)
         notes = ["from scratch"] if options.student.init == "scratch" else []
         if module.objective is not None and options.objective.gate.mode != "none":
             off = int((module.objective.gates == 0).sum())

@@ -117,6 +117,13 @@ class FinetuneModule(nn.Module):
             self.pool_batches = ExampleBatches(len(data.pool), options.objective.pool_batch_examples, seed + 1)
         self._costs = {name: split.lengths() for name, split in self._splits.items()}
 
+    @property
+    def passes(self) -> int:
+        """How often the student reads each labelled sequence of an update."""
+        objective = self.options.objective
+        clean_and_perturbed = 1 + objective.adversarial.steps
+        return clean_and_perturbed + any(stage.self_supervised for stage in objective.stages)
+
     def batch(self, step: int) -> GlobalBatch:
         rows = {TRAIN: self.batches.rows(step)}
         if POOL in self._splits:

@@ -56,8 +56,7 @@ def test_a_row_differs_from_mad_by_its_yaml_alone(row):
     assert written["extends"] == "mad"
     mad, own = load_model("mad"), load_model(row)
     assert (own.adapter, own.needs, own.blind) == (mad.adapter, mad.needs, mad.blind)
-    kept = {key: value for key, value in options(row).model_dump().items() if key == "training"}
-    assert kept == {"training": options("mad").model_dump()["training"]}
+    assert options(row).training == options("mad").training
     assert own.provenance.ours
 
 
@@ -90,12 +89,17 @@ def test_rows_written_as_parts_of_mad_are_the_models_that_have_names_of_their_ow
 
 
 def test_a7_is_clip_td():
-    assert options("a7-clip-td").objective == options("clip-td").objective
+    assert options("a7-clip-td", "real").objective == options("clip-td", "real").objective
 
 
 def test_mad_is_a8_with_the_gate():
-    gated = options("mad").objective
-    assert options("a8-mad").objective == gated.model_copy(update={"gate": type(gated.gate)(share=gated.gate.share)})
+    gated, plain = options("mad", "real").objective, options("a8-mad", "real").objective
+    assert plain == gated.model_copy(update={"gate": type(gated.gate)(share=gated.gate.share)})
+
+
+def test_on_mini_every_row_that_selects_keeps_so_few_words_that_something_is_left_out():
+    kept = {row: options(row).objective.token_selection for row in ROWS}
+    assert {one.words for one in kept.values() if one.use != "none"} == {4}
 
 
 def test_rows_are_found_by_name_and_listed_like_every_model():
