@@ -15,7 +15,8 @@ from madbench.errors import DataMalformed
 from madbench.tasks import cache
 from madbench.tasks.vcr import TASK
 from madbench.tasks.vcr.attack_scores import read_scores
-from madbench.tasks.vcr.reader import UNUSED, check_metadata, read_boxes, read_rows
+from madbench.tasks.vcr.metadata import check_metadata, read_boxes
+from madbench.tasks.vcr.reader import UNUSED, read_rows
 
 FIXTURES = Path(__file__).parents[1] / "data" / "vcr" / "fixtures"
 LINE = 3  # of five: the damaged one

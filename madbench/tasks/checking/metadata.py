@@ -14,7 +14,7 @@ import orjson
 
 from madbench.errors import DataError, DataMalformed, DataMissing
 from madbench.tasks.reading import field, read_json, safe_path
-from madbench.tasks.vcr.reader import check_metadata
+from madbench.tasks.vcr.metadata import check_metadata
 
 TAIL = 4096  # bytes; the names of some 250 objects
 _NAMES = b'"names"'

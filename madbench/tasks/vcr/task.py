@@ -22,7 +22,8 @@ from madbench.tasks.contract import (
 from madbench.tasks.corruptions import corruption_shifts
 from madbench.tasks.images import SharedImages
 from madbench.tasks.vcr.adversarial import ADVERSARIAL_SHIFTS, SCORES
-from madbench.tasks.vcr.reader import ANNOTATION_FOLDERS, SPLITS, VcrRow, locate, read, read_boxes
+from madbench.tasks.vcr.metadata import read_boxes
+from madbench.tasks.vcr.reader import ANNOTATION_FOLDERS, SPLITS, VcrRow, locate, read
 from madbench.tasks.vcr.rendering import render
 from madbench.tasks.vcr.score import LABELS, LEGS, METRIC_VERSIONS, score
 from madbench.tasks.vcr.shifts import SHIFTS

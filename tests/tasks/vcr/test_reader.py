@@ -10,7 +10,8 @@ import pytest
 
 from madbench.errors import DataMalformed, DataMissing
 from madbench.tasks.vcr import TASK
-from madbench.tasks.vcr.reader import read_boxes, read_rows
+from madbench.tasks.vcr.metadata import read_boxes
+from madbench.tasks.vcr.reader import read_rows
 
 
 def test_rows_come_in_file_order_with_their_units(fixtures):
