@@ -351,6 +351,8 @@ class FinetuneOptions(Strict):
         if self.objective.self_supervises() and self.student.init != "mini:student":
             loss = "pool: self" if self.objective.pool == "self" else "self_supervised"
             raise ValueError(f"{loss} needs the pretraining heads of init mini:student")
+        if self.objective.adversarial.steps and self.training.compile:
+            raise ValueError("training.compile: a compiled student does not notice perturbations; leave it out here")
         perturbed = self.objective.adversarial.modalities if self.objective.adversarial.steps else []
         if "image" in perturbed and "image" not in self.student.inputs:
             raise ValueError("adversarial: this student sees no image: set modalities: [text]")

@@ -63,7 +63,8 @@ def adversarial_loss(
     deltas: dict[str, torch.Tensor] = {}
 
     def note(name: str, value: torch.Tensor) -> torch.Tensor:
-        deltas[name] = torch.zeros_like(value, requires_grad=False)
+        # Steps are far smaller than what half precision tells apart.
+        deltas[name] = torch.zeros_like(value, dtype=torch.promote_types(value.dtype, torch.float32))
         return value
 
     with perturbed(entrances, note):
@@ -76,7 +77,7 @@ def adversarial_loss(
     for step in range(options.steps):
         last = step + 1 == options.steps
         moving = {name: delta.requires_grad_(not last) for name, delta in deltas.items()}
-        with perturbed(entrances, lambda name, value, moving=moving: value + moving[name]):
+        with perturbed(entrances, lambda name, value, moving=moving: value + moving[name].to(value.dtype)):
             loss, logits = forward()
         loss = (loss + options.kl_weight * mean(symmetric_kl(logits, clean if last else held))) / options.steps
         if last:
