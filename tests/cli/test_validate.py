@@ -26,7 +26,7 @@ def write(tmp_path):
 
 
 def test_everything_that_ships_is_valid(madbench):
-    files = [*shipped("protocols").glob("*.yaml"), *shipped("baselines").glob("*.yaml")]
+    files = [*shipped("protocols").glob("*.yaml"), *shipped("baselines").rglob("*.yaml")]
     result = madbench("validate", *files)
     assert result.code == 0, result.err
     assert result.out.count("ok: ") == len(files) >= 17

@@ -77,5 +77,18 @@ def test_the_schema_for_editors_is_current_and_named_by_every_shipped_file():
     assert written == json_schema_text(), (
         "baselines/schema.json is stale; write madbench.models.load.json_schema_text() into it"
     )
-    for path in shipped("baselines").glob("*.yaml"):
-        assert path.read_text(encoding="utf-8").startswith("# yaml-language-server: $schema=schema.json\n"), path
+    for folder, schema in (("", "schema.json"), ("ablations", "../schema.json"), ("recipes", "../schema.json")):
+        for path in (shipped("baselines") / folder).glob("*.yaml"):
+            assert path.read_text(encoding="utf-8").startswith(f"# yaml-language-server: $schema={schema}\n"), path
+
+
+def test_a_file_in_a_folder_below_baselines_is_found_by_its_name(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "baselines" / "mine").mkdir(parents=True)
+    path = tmp_path / "baselines" / "mine" / "quick.yaml"
+    path.write_text("name: quick\nversion: 1\nsummary: mine\nextends: a4-naive-kd-both\n", encoding="utf-8")
+    assert load_model("quick").name == "quick"
+    assert "quick" in MODELS.names() and "a0-student" in MODELS.names()
+    path.write_text(path.read_text().replace("name: quick", "name: slow"), encoding="utf-8")
+    with pytest.raises(ConfigError, match=r"called quick\.yaml but names itself 'slow'"):
+        load_model("quick")
