@@ -4,14 +4,14 @@ import numpy as np
 import pytest
 from scipy import stats
 
+from madbench.report.intervals import t_quantile
 from madbench.report.statistics import (
     Term,
     clustered_variance,
     contrast,
     estimate,
     paired_difference,
-    satterthwaite,
-    t_quantile,
+    totals,
 )
 
 
@@ -62,22 +62,17 @@ def test_items_that_agree_leave_the_t_interval_of_the_draws(draws):
     assert (found.basis, found.degrees) == ("draws", pytest.approx(draws - 1))
 
 
-def test_both_sources_add_up_with_satterthwaite_degrees():
+def test_both_sources_add_up_with_the_quantile_of_cochran_and_cox():
     scores = np.random.default_rng(1).random((3, 20))
     draws = scores.mean(axis=1).var(ddof=1) / 3
     items = scores.mean(axis=0).var(ddof=1) / 20
-    degrees = (draws + items) ** 2 / (draws**2 / 2 + items**2 / 19)
+    quantile = (draws * stats.t.ppf(0.975, 2) + items * stats.t.ppf(0.975, 19)) / (draws + items)
     found = estimate(scores, np.arange(20))
-    assert found.degrees == pytest.approx(degrees)
-    assert found.half_width == pytest.approx(stats.t.ppf(0.975, degrees) * math.sqrt(draws + items))
-
-
-def test_satterthwaite_reproduces_welch():
-    a, b = np.random.default_rng(2).normal(size=(2, 8)) * [[1], [4]]
-    b = b[:5]
-    _, degrees = satterthwaite([(a.var(ddof=1) / 8, 7), (b.var(ddof=1) / 5, 4)])
-    assert degrees == pytest.approx(stats.ttest_ind(a, b, equal_var=False).df)
-    assert satterthwaite([(1e-200, 2), (0.0, 9)]) == (1e-200, pytest.approx(2))
+    assert found.half_width == pytest.approx(quantile * math.sqrt(draws + items))
+    assert (found.draw_variance, found.item_variance) == (pytest.approx(draws), pytest.approx(items))
+    # The degrees named are those of the t interval of the same width.
+    assert found.half_width == pytest.approx(stats.t.ppf(0.975, found.degrees) * math.sqrt(draws + items))
+    assert 2 < found.degrees < 19
 
 
 def test_equal_scores_have_width_zero():
@@ -134,25 +129,70 @@ def test_quantiles_are_those_of_scipy_stats():
         assert t_quantile(degrees) == pytest.approx(stats.t.ppf(0.975, degrees))
 
 
-@pytest.mark.slow
-@pytest.mark.parametrize("draws, floor", [(2, 0.86), (3, 0.91), (5, 0.925)])
-@pytest.mark.parametrize("draw_spread", [0.02, 0.2, 1.0])
-def test_intervals_cover_what_boards_say(draws, floor, draw_spread):
-    """Scores = draw effect + image effect + chance; over repeated studies, how many intervals hold the true mean?
+@pytest.mark.parametrize("images, p", [(2, 0.5), (3, 0.25), (6, 2**-5)])
+def test_a_handful_of_images_that_agree_to_the_last_digit_is_a_sign_test(images, p):
+    found = paired_difference(np.ones((1, images)), np.zeros((1, images)), np.arange(images))
+    assert (found.half_width, found.p) == (0.0, p)
+    assert found.verdict == ("better" if p < 0.05 else "tie")
 
-    Boards state .88, .92 and .94 as the worst of two, three and five draws (Satterthwaite's weak spot); the floors lie
-    three standard errors of 2,000 studies below. Were the interval exact, 95 % would be expected everywhere.
-    """
-    rng = np.random.default_rng(draws)
-    images, per_image, studies = 60, 4, 2000
-    units = np.repeat(np.arange(images), per_image)
+
+@pytest.mark.parametrize("n", [2, 3, 40])
+def test_the_p_value_of_one_draw_is_that_of_the_paired_t_test(n):
+    mine, theirs = np.random.default_rng(n).random((2, n))
+    assert paired_difference(mine, theirs, np.arange(n)).p == pytest.approx(stats.ttest_rel(mine, theirs).pvalue)
+
+
+@pytest.mark.parametrize("draws", [2, 3, 5])
+def test_the_p_value_of_draws_alone_is_that_of_the_paired_t_test_over_draws(draws):
+    mine, theirs = np.random.default_rng(draws).random((2, draws))
+    found = paired_difference(np.repeat(mine[:, None], 9, axis=1), np.repeat(theirs[:, None], 9, axis=1), np.arange(9))
+    assert found.p == pytest.approx(stats.ttest_rel(mine, theirs).pvalue)
+
+
+def test_a_p_value_without_a_difference_test_is_absent():
+    found = estimate(np.random.default_rng(0).random((2, 9)), np.arange(9))
+    assert (found.p, found.verdict) == (None, None)
+
+
+def test_totals_of_two_rows_give_the_difference_of_their_scores():
+    rng = np.random.default_rng(8)
+    mine, theirs = rng.random((2, 3, 40))
+    units = rng.integers(12, size=40)
+    direct = paired_difference(mine, theirs, units)
+    through = totals([Term(1.0, mine, units)]).minus(totals([Term(1.0, theirs, units)])).test()
+    assert through == (pytest.approx(direct.value), pytest.approx(direct.p))
+
+
+def test_images_are_named_by_anything():
+    scores = np.random.default_rng(9).random(30)
+    numbers = np.arange(30) % 7
+    assert clustered_variance(scores, numbers) == pytest.approx(clustered_variance(scores, numbers * 10**9 - 5))
+    assert clustered_variance(scores, numbers) == pytest.approx(clustered_variance(scores, numbers.astype(str)))
+
+
+def covered(draws: int, spread: float, right_or_wrong: bool, studies: int) -> float:
+    """Share of 95 % intervals that hold the truth: 60 images of 1 to 7 items that all draws share."""
+    rng = np.random.default_rng([draws, int(100 * spread), studies])
     held = 0
     for _ in range(studies):
-        scores = (
-            draw_spread * rng.normal(size=(draws, 1))
-            + np.repeat(rng.normal(size=images), per_image)
-            + rng.normal(size=(draws, images * per_image))
-        )
-        found = estimate(scores, units)
+        units = np.repeat(np.arange(60), rng.integers(1, 8, 60))
+        shared = 0.3 * rng.normal(size=60)[units] + 0.7 * rng.normal(size=len(units))
+        scores = shared + spread * rng.normal(size=(draws, 1)) + 0.5 * rng.normal(size=(draws, len(units)))
+        found = estimate((scores > 0).astype(float) - 0.5 if right_or_wrong else scores, units)
         held += found.low <= 0 <= found.high
-    assert floor <= held / studies <= 0.975
+    return held / studies
+
+
+@pytest.mark.parametrize("draws, spread", [(3, 0.1), (5, 0.1), (3, 0.0)])
+def test_intervals_hold_the_truth(draws, spread):
+    # 93 % is promised (docs/statistics.md); 400 studies have a standard error of 1.1 points.
+    assert covered(draws, spread, True, 400) > 0.93 - 0.02
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("right_or_wrong", [True, False])
+@pytest.mark.parametrize("draws", [2, 3, 5])
+@pytest.mark.parametrize("spread", [0.0, 0.05, 0.2, 1.0])
+def test_intervals_hold_the_truth_in_at_least_93_of_100_studies(draws, spread, right_or_wrong):
+    """benchmarks/coverage.py is the long form. Conservative, up to 99 %, is accepted; more would be a waste of data."""
+    assert 0.93 <= covered(draws, spread, right_or_wrong, 3000) <= 0.99
