@@ -32,6 +32,10 @@ COMMANDS = {
     "predict": "madbench.cli.predict:predict_command",
     "submit": "madbench.cli.submit:submit_command",
     "verify": "madbench.cli.verify:verify_command",
+    "diff": "madbench.cli.diff:diff_command",
+    "rescore": "madbench.cli.rescore:rescore_command",
+    "pack": "madbench.cli.pack:pack_command",
+    "cite": "madbench.cli.cite:cite_command",
     "data": "madbench.cli.data:data",
     "doctor": "madbench.cli.doctor:doctor_command",
 }

@@ -87,7 +87,7 @@ def notes(
         lines.append(
             f"Hidden: {len(hidden)} limited records of {_code(names)}{because} (`--include-limited` shows them)."
         )
-    bare = [record for record in records if not (record.folder / "predictions").is_dir()]
+    bare = [record for record in records if not record.has_predictions]
     if bare:
         lines.append(
             f"No predictions lie beside {len(bare)} of {len(records)} records, so their rows have no interval."

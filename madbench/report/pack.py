@@ -24,11 +24,10 @@ from madbench.report.records import cell_folders, read_record
 from madbench.report.redaction import without_paths
 
 SUFFIX = ".tar.zst"
-LEVEL = 10
 MOST_FILES, MOST_BYTES = 200_000, 64 << 30
 PLAIN = ("digests.json", "error.json", "history.jsonl", "manifest.json", "record.json")
 _CELL_FILE = re.compile(rf"(?:{'|'.join(map(re.escape, PLAIN))}|predictions/[^/]+@\d+\.parquet)")
-_COLUMN = re.compile(r"example_id|unit_id|\w+_(?:prediction|scores|correct)|qa2r_scores_a\d")
+_COLUMN = re.compile(r"example_id|unit_id|\w+_(?:prediction|scores|correct)|qa2r_scores_a\d|group_\w+")
 
 # What the harness knows of digests and this layer may not import: (folder, record) -> problems, and the sealing of one.
 Broken = Callable[[Path, Mapping[str, Any]], list[str] | None]
@@ -88,7 +87,7 @@ def _contents(name: str, folder: Path, done: Packed, broken: Broken, seal: Seal)
     files = {file.relative_to(folder).as_posix(): file for file in sorted(folder.rglob("*")) if file.is_file()}
     shared = {one: file for one, file in files.items() if _CELL_FILE.fullmatch(one) and not file.is_symlink()}
     hidden = {one for one in files if any(part.startswith(".") for part in PurePosixPath(one).parts)}
-    done.left_out += [f"{name}/{one}" for one in files.keys() - shared.keys() - hidden]
+    done.left_out += [f"{name}/{one}" for one in sorted(files.keys() - shared.keys() - hidden)]
     for one, file in shared.items():
         if one.endswith(".parquet"):
             _check_columns(file)
@@ -179,10 +178,9 @@ def _json(value: Any) -> bytes:
 def _writing(path: Path) -> Iterator[tarfile.TarFile]:
     import pyarrow
 
-    codec = pyarrow.Codec("zstd", compression_level=LEVEL)
     with (
         open(path, "wb") as file,
-        pyarrow.CompressedOutputStream(file, codec) as stream,
+        pyarrow.CompressedOutputStream(file, "zstd") as stream,
         tarfile.open(fileobj=stream, mode="w|", format=tarfile.PAX_FORMAT) as tar,
     ):
         yield tar

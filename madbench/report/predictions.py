@@ -65,8 +65,9 @@ class Predictions:
     One object serves one task of one table, where every run has the same evaluation items; each file is read once.
     """
 
-    def __init__(self) -> None:
-        self._units: dict[str, int] = {}
+    def __init__(self, units: dict[str, int] | None = None) -> None:
+        """units: numbers of images, by name, that several readers share: their sums per image then line up."""
+        self._units: dict[str, int] = {} if units is None else units
         self._layouts: list[tuple[Any, Any, np.ndarray, Items]] = []
         self._slices: dict[tuple[int, str], tuple[Items, np.ndarray]] = {}
         self._rows: dict[str, np.ndarray] = {}
@@ -113,10 +114,9 @@ class Predictions:
         return base.part(items, keep) if len(items.ids) else None
 
     def _stored(self, record: Record, condition: str) -> Scored | None:
-        path = record.folder / "predictions" / f"{condition}@{record.step}.parquet"
-        if not path.is_file():
+        path, table = _path(record, condition), read_table(record, condition)
+        if table is None:
             return None
-        table = _read(path)
         order, items = self._layout(table["example_id"], table["unit_id"], path)
         scores = {}
         for name in table.column_names:
@@ -148,13 +148,29 @@ class Predictions:
         return order, items
 
 
-def _read(path: Path):
+def read_table(record: Record, condition: str, groups: bool = False):
+    """The ids, images and item scores that are stored for a condition as an arrow table, None when there are none.
+
+    groups: the columns group_<kind> too. From a cell's folder or from an archive of records.
+    """
+    if record.archived is not None:
+        return record.archived.table(condition)
+    path = _path(record, condition)
+    return _read(path, groups) if path.is_file() else None
+
+
+def _path(record: Record, condition: str) -> Path:
+    return record.folder / "predictions" / f"{condition}@{record.step}.parquet"
+
+
+def _read(path: Path, groups: bool = False):
     import pyarrow
     import pyarrow.parquet
 
     try:
         names = pyarrow.parquet.read_schema(path).names
         wanted = [name for name in names if name in ("example_id", "unit_id") or name.endswith("_correct")]
+        wanted += [name for name in names if groups and name.startswith("group_")]
         table = pyarrow.parquet.read_table(path, columns=wanted).combine_chunks()
     except (OSError, pyarrow.ArrowException) as problem:
         raise DataMalformed(f"predictions cannot be read: {problem}", where=path) from None
@@ -165,6 +181,9 @@ def _read(path: Path):
 
 def _row_ids(record: Record, shift: str) -> np.ndarray | None:
     """The example ids of a `rows` condition, from the manifest of any run: they follow from the data, not the run."""
+    if record.archived is not None:
+        ids = record.archived.rows.get(shift)
+        return None if ids is None else np.asarray(ids, dtype=np.str_)
     path = record.folder / "manifest.json"
     if not path.is_file():
         return None

@@ -46,10 +46,14 @@ REQUIRED = {
 
 @dataclass(frozen=True)
 class Record:
-    """A finished cell: the content of record.json and the folder it lies in."""
+    """A finished cell: the content of record.json and the folder it lies in.
+
+    archived: what lies beside it when it comes from an archive of records (`report.archive`), where no folder is.
+    """
 
     folder: Path
     content: Mapping[str, Any]
+    archived: Any = None
 
     @cached_property
     def model(self) -> str:
@@ -102,6 +106,11 @@ class Record:
     def limited(self) -> bool:
         return not self.content["comparable"]
 
+    @cached_property
+    def has_predictions(self) -> bool:
+        """Whether predictions lie beside the record."""
+        return self.archived.predictions if self.archived is not None else (self.folder / "predictions").is_dir()
+
     def where(self) -> str:
         return describe(self.model, self.protocol, self.task, *self.run)
 
@@ -133,7 +142,7 @@ def describe(model: str, protocol: str, task: str, draw: int, seed: int) -> str:
 
 
 def load_runs(folders: Sequence[Path | str]) -> Runs:
-    """Every finished and failed cell below the folders, in an order that does not depend on the file system.
+    """Every finished and failed cell below the folders (or in archives of records), in an order of their content.
 
     A record found twice (a copied folder) counts once. Raises DataMissing for a folder that is not there,
     DataMalformed naming every record that cannot be believed, NotComparable for two versions of one run.
@@ -141,8 +150,16 @@ def load_runs(folders: Sequence[Path | str]) -> Runs:
     records: dict[str, Record] = {}
     failures: dict[tuple, Failure] = {}
     problems: list[str] = []
-    found = cell_folders(folders)
+    from madbench.report.archive import is_archive, read_archive
+
+    found = cell_folders([one for one in folders if not is_archive(one)])
     with _no_collection():
+        for path in folders:
+            if is_archive(path):
+                archived, failed = read_archive(Path(path))
+                for record in archived:
+                    _add(records, record)
+                failures |= {(one.where(), one.source, one.error): one for one in failed}
         for folder, finished in found:
             if finished:
                 try:

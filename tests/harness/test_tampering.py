@@ -14,7 +14,7 @@ from madbench.harness.record_schema import CHOICE, CONDITION, FIELDS, LATER
 @pytest.fixture
 def copy(sealed_cell, tmp_path, monkeypatch):
     """A copy of a finished cell, to be spoiled."""
-    out, cell, data = sealed_cell
+    out, cell, _ = sealed_cell
     monkeypatch.chdir(out.parent)
     shutil.copytree(out, tmp_path / "runs")
     return tmp_path / "runs" / cell.relative_to(out)
