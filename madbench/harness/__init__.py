@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -63,7 +64,7 @@ def run(
     from madbench.harness.device import resolve_precision
     from madbench.harness.executor import Execution, check_executor, execute
     from madbench.harness.plan import Request, make_plan
-    from madbench.harness.processes import rank
+    from madbench.harness.processes import end_with, launched, rank
     from madbench.harness.progress import make_display
     from madbench.harness.runner import Settings
     from madbench.harness.store import Store
@@ -74,6 +75,8 @@ def run(
     check_executor(executor)
     for plugin in plugins:
         load_plugin(plugin)
+    if launched():
+        end_with(os.getppid())
     if rank() > 0:
         return _followed(settings, Path(out))
     request = Request(

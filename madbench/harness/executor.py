@@ -8,7 +8,6 @@ from __future__ import annotations
 import multiprocessing
 import os
 import signal
-import threading
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
@@ -17,7 +16,7 @@ from multiprocessing.connection import Connection, wait
 from madbench.errors import MadbenchError, UsageError
 from madbench.harness.cell import Cell
 from madbench.harness.device import may_have_gpu
-from madbench.harness.processes import launched, lost_others, wait_for_the_end
+from madbench.harness.processes import end_with, launched, lost_others, wait_for_the_end
 from madbench.harness.progress import Lines
 from madbench.harness.runner import Settings, run_cell
 from madbench.harness.store import Store
@@ -248,7 +247,7 @@ class _Pool:
 def _work(pipe: Connection, how: Execution, parent: int) -> None:
     """A worker's whole life: take a chain, run its cells, say so; until it is given None."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # the parent ends its workers
-    threading.Thread(target=_end_with, args=(parent,), daemon=True).start()
+    end_with(parent)
     from madbench.plugins import load_plugin
 
     for plugin in how.plugins:
@@ -273,10 +272,3 @@ class _Throttled:
         if time.monotonic() - self.last >= PROGRESS_SECONDS:
             self.last = time.monotonic()
             self.pipe.send(("progress", (done, total, what)))
-
-
-def _end_with(parent: int) -> None:
-    """A worker whose parent was killed must not go on: the next run would find its cell taken."""
-    while os.getppid() == parent:
-        time.sleep(0.5)
-    os._exit(1)

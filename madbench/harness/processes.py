@@ -8,6 +8,7 @@ not: rows, effective batch and loss are the same, sums are taken in another orde
 from __future__ import annotations
 
 import os
+import threading
 import time
 
 # How long a process that has lost the others waits to be ended by the launcher, which knows who failed first.
@@ -33,6 +34,17 @@ def lost_others(error: BaseException) -> bool:
     """Whether an error only says that another process is gone: that one's error is the one to tell."""
     words = str(error)
     return launched() and isinstance(error, RuntimeError) and any(one in words for one in ("gloo", "NCCL", "peer"))
+
+
+def end_with(parent: int) -> None:
+    """A process whose parent was killed must not go on: the next run would find its cell taken."""
+
+    def watch() -> None:
+        while os.getppid() == parent:
+            time.sleep(0.5)
+        os._exit(1)
+
+    threading.Thread(target=watch, daemon=True).start()
 
 
 def wait_for_the_end() -> None:
