@@ -7,12 +7,15 @@ interval. Seeds are averaged within a draw, then draws are the replicates. With 
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections import Counter
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field, replace
+from functools import cached_property
 
 import numpy as np
 
 from madbench.report.bootstrap import with_bootstrap
+from madbench.report.notes import exposure
 from madbench.report.predictions import Items, Predictions, leg_of, main_metric
 from madbench.report.records import Record
 from madbench.report.statistics import Estimate, Term, Totals, contrast, paired_difference, totals
@@ -20,7 +23,38 @@ from madbench.report.statistics import Estimate, Term, Totals, contrast, paired_
 # Stored float sums may be added up in another order than the scorer's; nothing larger is tolerated.
 AGREE = 1e-6
 
-Replicates = list[list[Record]]
+
+@dataclass
+class Replicates:
+    """Runs as replicates: what each inner list holds is averaged. basis: whether they are `draws` or `seeds`."""
+
+    basis: str
+    records: list[list[Record]]
+    _means: dict[str, dict[str, float]] = field(default_factory=dict)
+
+    @cached_property
+    def counts(self) -> dict[str, int]:
+        """draws, seeds (within a draw, the largest number) and runs."""
+        draws = Counter(record.run[0] for records in self.records for record in records)
+        return {"draws": len(draws), "seeds": max(draws.values()), "runs": draws.total()}
+
+    def mean(self, condition: str, metric: str) -> float | None:
+        """The mean over replicates of a metric in the records, None when a run lacks it."""
+        if condition not in self._means:
+            self._means[condition] = self._all_means(condition)
+        return self._means[condition].get(metric)
+
+    def _all_means(self, condition: str) -> dict[str, float]:
+        """metric -> mean, of those that every run has. All at once: columns ask for them one by one, runs are thousands."""
+        tables = [
+            [(record.conditions.get(condition) or {}).get("metrics") or {} for record in records]
+            for records in self.records
+        ]
+        names = sorted(set.intersection(*(set(metrics) for table in tables for metrics in table)))
+        if not names:
+            return {}
+        means = [np.mean([[metrics[name] for name in names] for metrics in table], axis=0) for table in tables]
+        return dict(zip(names, np.mean(means, axis=0).tolist(), strict=True))
 
 
 @dataclass
@@ -31,58 +65,62 @@ class Group:
     predictions: Predictions
     interval: str = "t"  # or `bootstrap`, for what rests on the items of one run
     problems: list[str] = field(default_factory=list)
-    _own: tuple[int, tuple[str, Replicates]] | None = None
+    _own: tuple[int, Replicates] | None = None
+    _unions: dict[tuple[str, int], frozenset[str]] = field(default_factory=dict)
 
     @property
     def any(self) -> Record:
         return next(iter(self.runs.values()))
 
-    def counts(self, replicates: Replicates | None = None) -> dict[str, int]:
-        """draws, seeds (within a draw, the largest number) and runs."""
-        records = list(self.runs.values()) if replicates is None else [one for many in replicates for one in many]
-        per_draw: dict[int, int] = {}
-        for record in records:
-            per_draw[record.run[0]] = per_draw.get(record.run[0], 0) + 1
-        return {"draws": len(per_draw), "seeds": max(per_draw.values()), "runs": len(records)}
+    def counts(self) -> dict[str, int]:
+        return self.replicates().counts
 
-    def replicates(self) -> tuple[str, Replicates]:
+    def replicates(self) -> Replicates:
         if self._own is None or self._own[0] != len(self.runs):
             self._own = len(self.runs), _replicates(self.runs, self.runs)
         return self._own[1]
 
     def metric(self, condition: str, metric: str) -> Estimate | None:
         """A metric of a condition, None when a run lacks it."""
-        basis, replicates = self.replicates()
-        value = _mean(replicates, condition, metric)
+        replicates = self.replicates()
+        value = replicates.mean(condition, metric)
         if value is None:
             return None
         scores = self.scores(replicates, condition, metric)
         found = Estimate(value)
         if scores is not None:
             # The record's own number is what is shown: it is the official scorer's.
-            found = replace(self._interval([Term(1.0, scores[0], scores[1].units)], basis), value=value)
+            found = replace(self._interval([Term(1.0, scores[0], scores[1].units)], replicates.basis), value=value)
         return found.over(**self.counts())
 
     def contrast(self, metric: str, plus: str, minus: str) -> Estimate | None:
         """A metric on condition `plus` minus the same on `minus`, within each run."""
-        basis, replicates = self.replicates()
-        high, low = _mean(replicates, plus, metric), _mean(replicates, minus, metric)
-        if high is None or low is None:
+        return self.combination(metric, {plus: 1.0, minus: -1.0})
+
+    def combination(self, metric: str, weights: Mapping[str, float]) -> Estimate | None:
+        """A weighted sum of a metric over conditions, within each run. weights: condition -> weight."""
+        replicates = self.replicates()
+        means = {condition: replicates.mean(condition, metric) for condition in weights}
+        if any(mean is None for mean in means.values()):
             return None
-        found = Estimate(high - low)
-        first, second = self.scores(replicates, plus, metric), self.scores(replicates, minus, metric)
-        if first is not None and second is not None:
-            terms = [Term(1.0, first[0], first[1].units), Term(-1.0, second[0], second[1].units)]
-            found = self._interval(terms, basis)
-        return found.over(**self.counts())
+        found = Estimate(sum(weight * means[condition] for condition, weight in weights.items()))
+        terms = []
+        for condition, weight in weights.items():
+            scores = self.scores(replicates, condition, metric)
+            if scores is None:
+                return found.over(**self.counts())
+            terms.append(Term(weight, scores[0], scores[1].units))
+        return self._interval(terms, replicates.basis).over(**self.counts())
 
     def difference(self, baseline: Group, condition: str, metric: str) -> Estimate | None:
         """This row minus the baseline on shared draws and shared items, None without a shared draw."""
-        basis, mine = _replicates(self.runs, baseline.runs)
-        _, theirs = _replicates(baseline.runs, self.runs)
-        if not mine:
+        if self.runs.keys() == baseline.runs.keys():
+            mine, theirs = self.replicates(), baseline.replicates()
+        else:
+            mine, theirs = _replicates(self.runs, baseline.runs), _replicates(baseline.runs, self.runs)
+        if not mine.records:
             return None
-        ours, others = _mean(mine, condition, metric), _mean(theirs, condition, metric)
+        ours, others = mine.mean(condition, metric), theirs.mean(condition, metric)
         if ours is None or others is None:
             return None
         found = Estimate(ours - others)
@@ -91,20 +129,20 @@ class Group:
         if first is not None and second is not None:
             aligned = _shared_items(first, second)
             if aligned is not None:
-                found = paired_difference(*aligned, basis=basis)
+                found = paired_difference(*aligned, basis=mine.basis)
                 if self.interval == "bootstrap":
                     found = with_bootstrap(found, [Term(1.0, aligned[0] - aligned[1], aligned[2])])
-        return found.over(**self.counts(mine))
+        return found.over(**mine.counts)
 
     def totals(self, condition: str, metric: str) -> Standing | None:
         """What comparisons with other rows need of this one, None without item scores."""
-        _, replicates = self.replicates()
-        if _mean(replicates, condition, metric) is None:
+        replicates = self.replicates()
+        if replicates.mean(condition, metric) is None:
             return None
         scores = self.scores(replicates, condition, metric)
         if scores is None:
             return None
-        rested = tuple(tuple(record.run for record in records) for records in replicates)
+        rested = tuple(tuple(record.run for record in records) for records in replicates.records)
         return Standing(self, rested, scores[1], totals([Term(1.0, scores[0], scores[1].units)]))
 
     def scores(self, replicates: Replicates, condition: str, metric: str) -> tuple[np.ndarray, Items] | None:
@@ -114,7 +152,7 @@ class Group:
         if leg is None:
             return None
         rows, items = [], None
-        for records in replicates:
+        for records in replicates.records:
             arrays = []
             for record in records:
                 scored = self.predictions.scored(record, condition)
@@ -125,7 +163,7 @@ class Group:
                     return None
                 items = scored.items
                 values = scored.scores[leg]
-                if abs(float(values.mean()) - record.metrics[condition, metric]) > AGREE:
+                if abs(float(values.mean()) - record.conditions[condition]["metrics"][metric]) > AGREE:
                     self._say(
                         f"{record.where()}: stored predictions do not give the recorded {metric} of '{condition}'; "
                         "no interval"
@@ -137,15 +175,27 @@ class Group:
 
     def average(self, *path: str) -> float | None:
         """The mean over runs of a number in the records, e.g. `usage`, `updates`; None when a run lacks it."""
-        values = []
-        for record in self.runs.values():
-            value = record.content
-            for name in path:
-                value = value.get(name) if isinstance(value, dict) else None
-            if not isinstance(value, (int, float)):
-                return None
-            values.append(value)
+        values = [record.content for record in self.runs.values()]
+        for name in path:
+            values = [value.get(name) if isinstance(value, dict) else None for value in values]
+        if not all(isinstance(value, (int, float)) for value in values):
+            return None
         return float(sum(values) / len(values))
+
+    def unavailable(self) -> frozenset[str]:
+        """Conditions that the source of some run lacks."""
+        return self._once("unavailable", lambda record: record.unavailable)
+
+    def exposed(self) -> frozenset[str]:
+        """Conditions of which the initial weights of some run saw something."""
+        return self._once("exposed", lambda record: {one.get("condition") for one in exposure(record)})
+
+    def _once(self, name: str, of_record: Callable[[Record], Iterable[str]]) -> frozenset[str]:
+        """A union over runs, worked out once: every cell of the row asks."""
+        key = name, len(self.runs)
+        if key not in self._unions:
+            self._unions[key] = frozenset().union(*map(of_record, self.runs.values()))
+        return self._unions[key]
 
     def _interval(self, terms: list[Term], basis: str) -> Estimate:
         found = contrast(terms, basis=basis)
@@ -185,32 +235,19 @@ def _draws(rested: tuple[tuple[tuple[int, int], ...], ...]) -> tuple:
     return draws, seeds
 
 
-def _replicates(mine: dict[tuple[int, int], Record], theirs: Iterable[tuple[int, int]]) -> tuple[str, Replicates]:
+def _replicates(mine: dict[tuple[int, int], Record], theirs: Iterable[tuple[int, int]]) -> Replicates:
     """The runs of `mine` as replicates, kept to what `theirs` has too: draws, or the seeds of a single draw."""
     theirs = set(theirs)
     draws = sorted({draw for draw, _ in mine} & {draw for draw, _ in theirs})
     if len(draws) == 1:
         seeds = sorted(run for run in mine if run[0] == draws[0] and run in theirs)
         if len(seeds) > 1:
-            return "seeds", [[mine[run]] for run in seeds]
+            return Replicates("seeds", [[mine[run]] for run in seeds])
     by_draw: dict[int, list[Record]] = {draw: [] for draw in draws}
     for run in sorted(mine):
         if run[0] in by_draw:
             by_draw[run[0]].append(mine[run])
-    return "draws", list(by_draw.values())
-
-
-def _mean(replicates: Replicates, condition: str, metric: str) -> float | None:
-    means = []
-    for records in replicates:
-        values = []
-        for record in records:
-            value = record.metrics.get((condition, metric))
-            if value is None:
-                return None
-            values.append(value)
-        means.append(sum(values) / len(values))
-    return float(sum(means) / len(means))
+    return Replicates("draws", list(by_draw.values()))
 
 
 def _shared_items(
