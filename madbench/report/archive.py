@@ -1,12 +1,12 @@
 """Records and item scores in one .jsonl.gz: all that a board is made of, small enough to be committed.
 
 One JSON object a line. First `{"kind": "madbench-records", "form": 1}`; then `items` (example ids, the image of each and
-the groups it is counted in) and `rows` (ids of a condition that lists rows), each once under a key that records name; then a `record` for each
-finished cell and a `failure` for each failed one:
+the groups it is counted in) and `rows` (ids of a condition that lists rows), each once under a key that records name;
+then a `record` for each finished cell and a `failure` for each failed one:
 
     {"kind": "record", "folder": "mad/lowshot-1pct@1/vqa/mini-d0-s0-8ba8a0ad", "record": {...}, "predictions": true,
-     "rows": {"changed-prior": KEY}, "scores": {"val": {"items": KEY, "legs": {"main": {"of": [0.0, 0.6, 1.0],
-     "codes": "0021..."}}}}}
+     "rows": {"changed-prior": KEY}, "scores": {"val": {"items": KEY, "legs": [["main", {"of": [0.0, 0.6, 1.0],
+     "codes": "0021..."}]]}}}
 
 Item scores, not only their sums by image: sums in another order would change the last digits, and what is reported from
 an archive is to be what is reported from the folder, byte for byte. Predictions, texts and paths are not in here.
@@ -30,7 +30,7 @@ from madbench.report.records import Failure, Record, load_runs, problems_of
 from madbench.report.redaction import without_paths
 
 KIND, FORM, SUFFIX = "madbench-records", 1, ".jsonl.gz"
-GROUP = "group_"
+GROUP, CORRECT = "group_", "_correct"
 MOST_BYTES = 4 << 30
 # One character an item: a question of VQA has one of seven scores, and one of 65 types.
 CODES = string.digits + string.ascii_letters + "!#$%&()*+,-./:;<=>?@[]^_`{|}~"
@@ -51,7 +51,7 @@ class Archived:
         if condition not in self.scores:
             return None
         columns, legs = self.scores[condition]
-        return pyarrow.table({**columns, **{f"{leg}_correct": values for leg, values in legs.items()}})
+        return pyarrow.table({**columns, **{f"{leg}{CORRECT}": values for leg, values in legs.items()}})
 
 
 def is_archive(path: Path | str) -> bool:
@@ -97,15 +97,18 @@ def _record_line(record: Record, shared: dict[str, dict[str, Any]]) -> dict[str,
             "kind": "items",
             "ids": table["example_id"].to_pylist(),
             "images": table["unit_id"].to_pylist(),
-            "groups": {
-                column: _encoded(table[column].to_pylist()) for column in table.column_names if column.startswith(GROUP)
-            },
+            # Lists of pairs: the order of columns is the order in which a board tells of them.
+            "groups": [
+                [column, _encoded(table[column].to_pylist())]
+                for column in table.column_names
+                if column.startswith(GROUP)
+            ],
         }
-        legs = {
-            column.removesuffix("_correct"): _encoded(table[column].to_numpy().astype(np.float64).tolist())
+        legs = [
+            [column.removesuffix(CORRECT), _encoded(table[column].to_numpy().astype(np.float64).tolist())]
             for column in table.column_names
-            if column.endswith("_correct")
-        }
+            if column.endswith(CORRECT)
+        ]
         scores[name] = {"items": _share(shared, items), "legs": legs}
     return {
         "kind": "record",
@@ -186,7 +189,7 @@ def _columns(line: Mapping[str, Any]) -> Any:
     if line["kind"] == "rows":
         return [str(one) for one in line["ids"]]
     columns = {"example_id": line["ids"], "unit_id": line["images"]}
-    columns |= {name: _decoded(one) for name, one in line["groups"].items() if name.startswith(GROUP)}
+    columns |= {name: _decoded(one) for name, one in line["groups"] if name.startswith(GROUP)}
     if len({len(one) for one in columns.values()}) != 1:
         raise ValueError("columns of items that differ in length")
     return {name: pyarrow.array(one, pyarrow.string()) for name, one in columns.items()}
@@ -199,7 +202,7 @@ def _record(path: Path, line: Mapping[str, Any], shared: Mapping[str, Any], wher
     scores = {}
     for name, one in line["scores"].items():
         columns = shared[one["items"]]
-        legs = {leg: np.asarray(_decoded(values), dtype=np.float64) for leg, values in one["legs"].items()}
+        legs = {leg: np.asarray(_decoded(values), dtype=np.float64) for leg, values in one["legs"]}
         if any(len(values) != len(columns["example_id"]) for values in legs.values()):
             raise ValueError(f"scores of '{name}' do not fit its items")
         scores[name] = columns, legs

@@ -4,6 +4,8 @@ import gzip
 import json
 
 import numpy as np
+import pyarrow
+import pyarrow.parquet
 import pytest
 
 from madbench.errors import DataMalformed, UsageError
@@ -49,6 +51,29 @@ def test_item_scores_come_back_to_the_last_bit(cells, tmp_path):
     for record in load_runs([cells.root]).records:
         was, now = (Predictions().scored(one, "val").scores["main"] for one in (record, read[record.model]))
         assert np.array_equal(was, now)
+
+
+def test_columns_keep_their_order_and_groups_their_names(cells, tmp_path):
+    file = cells.write("student", "vqa") / "predictions" / "val@100.parquet"
+    table = pyarrow.parquet.read_table(file)
+    for kind, names in (
+        ("question_type", ["is the", "how many", None]),
+        ("answer_type", ["yes/no", "number", "other"]),
+    ):
+        column = pyarrow.array((names * 20)[: table.num_rows]).dictionary_encode()
+        table = table.append_column(f"group_{kind}", column)
+    pyarrow.parquet.write_table(table, file)
+    write_archive([cells.root], tmp_path / "b.jsonl.gz")
+    ((record,), _) = read_archive(tmp_path / "b.jsonl.gz")
+    kept = record.archived.table("val")
+    wanted = [name for name in table.column_names if name not in ("main_prediction", "main_scores")]
+    assert sorted(kept.column_names) == sorted(wanted)
+    assert [name for name in kept.column_names if name.startswith("group_")] == [
+        "group_question_type",
+        "group_answer_type",
+    ]
+    for name in wanted:
+        assert kept[name].to_pylist() == table[name].to_pylist()
 
 
 def test_records_without_predictions_say_so_from_an_archive_too(cells, tmp_path):
