@@ -14,6 +14,10 @@ def rescore_command(
         list[str] | None,
         typer.Option("--data", metavar="TASK=ROOT", help="Where the annotations lie, if not registered."),
     ] = None,
+    protocol: Annotated[
+        list[str] | None,
+        typer.Option("--protocol", metavar="FILE", help="The file of a protocol that no name finds. Repeatable."),
+    ] = None,
     as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
 ) -> None:
     """Score stored predictions with the current scorers; old metrics stay in each record as `history`.
@@ -31,7 +35,7 @@ def rescore_command(
     records = [read_record(folder) for folder, finished in cell_folders([directory]) if finished]
     if not records:
         raise DataMissing(f"no records below '{directory}'", fix="name the --out folder of `madbench run`")
-    verifier = Verifier(sources_at_hand(data or [], {(one.task, one.source) for one in records}))
+    verifier = Verifier(sources_at_hand(data or [], {(one.task, one.source) for one in records}), protocol or [])
     records.sort(key=lambda one: (one.task, one.source, one.protocol, one.run, one.model))
     cells = [
         rescore_cell("/".join(one.folder.resolve().parts[-4:]), one.folder, one.content, verifier) for one in records

@@ -18,6 +18,10 @@ def verify_command(
         list[str] | None,
         typer.Option("--data", metavar="TASK=ROOT", help="Where the annotations lie, if not registered."),
     ] = None,
+    protocol: Annotated[
+        list[str] | None,
+        typer.Option("--protocol", metavar="FILE", help="The file of a protocol that no name finds. Repeatable."),
+    ] = None,
     as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
 ) -> None:
     """Check records against their digests, manifests, predictions and data; exit code 4 when anything is wrong.
@@ -31,7 +35,7 @@ def verify_command(
     from madbench.report.pack import unpacked
 
     with unpacked(directory) as folder:
-        cells, failed, notes = _verify(folder, data or [])
+        cells, failed, notes = _verify(folder, data or [], protocol or [])
     wrong = [cell for cell in cells if cell.problems]
     if as_json:
         listed = [{**asdict(cell), "state": cell.state} for cell in cells]
@@ -52,7 +56,7 @@ def verify_command(
         raise typer.Exit(4)
 
 
-def _verify(directory: Path, data: list[str]) -> tuple[list[Any], list[str], list[str]]:
+def _verify(directory: Path, data: list[str], protocols: list[str]) -> tuple[list[Any], list[str], list[str]]:
     """The cells in the order of their paths, the names of failed ones, and notes on the whole."""
     from madbench.errors import DataMalformed, DataMissing
     from madbench.harness.verify import Verified, Verifier, sources_at_hand, verify_cell, verify_together
@@ -72,7 +76,7 @@ def _verify(directory: Path, data: list[str]) -> tuple[list[Any], list[str], lis
             cells[name] = Verified(name, problems=[str(error)])
     if not cells and not records and not failed:
         raise DataMissing(f"no records below '{directory}'", fix="name the --out folder of `madbench run`")
-    verifier = Verifier(sources_at_hand(data, {(record.task, record.source) for record in records.values()}))
+    verifier = Verifier(sources_at_hand(data, {(record.task, record.source) for record in records.values()}), protocols)
     # Cells of the same data one after the other: the rows of one task at a time are kept.
     order = sorted(
         records,

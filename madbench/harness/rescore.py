@@ -26,7 +26,6 @@ from madbench.harness.evaluation import plain
 from madbench.harness.selection import selection_entries
 from madbench.harness.store import CellFolder, read_predictions
 from madbench.harness.verify import Verifier
-from madbench.protocols import load_protocol
 from madbench.protocols.schema import Protocol
 from madbench.tasks.contract import Scores
 
@@ -68,7 +67,7 @@ def _data(folder: Path, record: Record, verifier: Verifier) -> tuple[CellData, P
     source = verifier.sources.get((record["task"], record["data"]["source"]))
     if source is None:
         raise MadbenchError(f"no {record['data']['source']} source of {record['task']} is at hand")
-    protocol = load_protocol(f"{record['protocol']['name']}@{record['protocol']['version']}")
+    protocol = verifier.protocol(f"{record['protocol']['name']}@{record['protocol']['version']}")
     if protocol.task_hash(record["task"]) != record["protocol"]["task_hash"]:
         raise MadbenchError(f"the {protocol.id} at hand is not the one that was run")
     again, data = verifier.data(source, protocol, record["draw"], CellFolder(folder).manifest().get("limit"))

@@ -76,12 +76,21 @@ def sources_at_hand(data: Sequence[str], wanted: Iterable[tuple[str, str]]) -> d
 
 
 class Verifier:
-    """Verifies cells, and remembers the data of the last one: cells that differ in the model alone share it."""
+    """Verifies cells, and remembers the data of the last one: cells that differ in the model alone share it.
 
-    def __init__(self, sources: Mapping[tuple[str, str], Source]):
+    protocols: files of protocols that no name finds.
+    """
+
+    def __init__(self, sources: Mapping[tuple[str, str], Source], protocols: Iterable[str] = ()):
         self.sources = sources
+        given = [load_protocol(file) for file in protocols]
+        self._given = {one.id: one for one in given}
         self._key: tuple | None = None
         self._data: tuple[Mapping[str, Any], CellData] | None = None
+
+    def protocol(self, name: str) -> Protocol:
+        """A protocol by `name@version`. Raises MadbenchError."""
+        return self._given[name] if name in self._given else load_protocol(name)
 
     def data(
         self, source: Source, protocol: Protocol, draw: int, limit: int | None
@@ -109,7 +118,7 @@ def verify_cell(name: str, folder: Path, record: Record, verifier: Verifier) -> 
         _check_files(CellFolder(folder), record, manifest, found)
     _check_exposure(record, found)
     source = verifier.sources.get((record["task"], record["data"]["source"]))
-    protocol = _protocol(record, found)
+    protocol = _protocol(record, verifier, found)
     if source is None:
         found.unchecked.append(f"scores and leaks: no {record['data']['source']} source of {record['task']} is at hand")
     elif protocol is not None and manifest is not None:
@@ -196,12 +205,12 @@ def _manifest(folder: Path, record: Record, found: Verified) -> dict[str, Any] |
     return manifest
 
 
-def _protocol(record: Record, found: Verified) -> Protocol | None:
+def _protocol(record: Record, verifier: Verifier, found: Verified) -> Protocol | None:
     """The protocol at hand, when it is the one that was run."""
     stated = record["protocol"]
     name = f"{stated['name']}@{stated['version']}"
     try:
-        protocol = load_protocol(name)
+        protocol = verifier.protocol(name)
     except MadbenchError as error:
         found.unchecked.append(f"scores and leaks: {error}")
         return None

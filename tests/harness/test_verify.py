@@ -204,3 +204,10 @@ def test_json_holds_the_same(bench, finished, capsys):
 def test_an_empty_folder_is_told(tmp_path, capsys):
     assert run_app(["verify", str(tmp_path)]) == 3
     assert "no records below" in capsys.readouterr().err
+
+
+def test_a_protocol_that_no_name_finds_is_given_as_a_file(bench, finished, capsys, tmp_path):
+    (bench.folder / "protocols" / "small.yaml").rename(tmp_path / "mine.yaml")
+    assert "not checked: scores and leaks: no protocol named 'small'" in verify(bench, capsys)[1]
+    code, out = verify(bench, capsys, "--protocol", str(tmp_path / "mine.yaml"))
+    assert code == 0 and out.startswith("ok ")
