@@ -3,15 +3,17 @@
 from __future__ import annotations
 
 from collections import Counter
+from pathlib import Path
 from typing import Any
 
 
-def plan_text(plan: Any) -> str:
-    """One line per cell, then per data set what it is, then what is left out or refused."""
+def plan_text(plan: Any, out: Path | None = None) -> str:
+    """One line per cell, then per data set what it is, then what is left out or refused. out: where records may lie."""
     lines = list(plan.notices)
     if plan.cells:
         lines += ["", *_table(plan), ""]
     lines += _data_lines(plan)
+    lines += _design_lines(plan, out)
     lines += _audit_lines(plan)
     lines += [f"refused: {one.model} {one.protocol} {one.task}: {one.error}" for one in plan.refusals]
     states = Counter(planned.state for planned in plan.cells)
@@ -82,6 +84,25 @@ def _data_lines(plan: Any) -> list[str]:
         if overlap:
             lines.append(f"{cell.protocol.id} {cell.task}: images shared by construction: {'; '.join(overlap)}")
     return list(dict.fromkeys(lines))
+
+
+def _design_lines(plan: Any, out: Path | None) -> list[str]:
+    """The smallest difference that each task of a protocol can be expected to find."""
+    from madbench.report.planned import Design, design_line
+
+    models = tuple(dict.fromkeys(planned.cell.spec.name for planned in plan.cells))
+    draws: dict[tuple, set[int]] = {}
+    for planned in plan.cells:
+        cell = planned.cell
+        reported = [one for one in cell.digest["conditions"] if one["role"] == "id" and one["available"]]
+        if reported:
+            size = reported[0]["name"], reported[0]["n_images"], reported[0]["n"]
+            draws.setdefault((cell.protocol.id, cell.task, cell.source.kind, *size), set()).add(cell.draw)
+    designs = [
+        Design(protocol, task, source, len(found), condition, images, items, models)
+        for (protocol, task, source, condition, images, items), found in draws.items()
+    ]
+    return [line for one in designs if (line := design_line(one, out)) is not None]
 
 
 def _audit_lines(plan: Any) -> list[str]:

@@ -154,7 +154,7 @@ def _run_or_plan(**given: Any) -> None:
     if given["dry_run"]:
         from madbench.cli.plan_text import plan_text
 
-        typer.echo(plan_text(result.plan), nl=False)
+        typer.echo(plan_text(result.plan, Path(given["out"])), nl=False)
     else:
         _print_result(result, given["quiet"])
     for error in dict.fromkeys(result.errors):
