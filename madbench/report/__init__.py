@@ -46,7 +46,7 @@ def report(
     from madbench.errors import DataMissing, NotComparable, UsageError, did_you_mean
     from madbench.report import published as papers
     from madbench.report.board import MINI, build_board
-    from madbench.report.records import load_runs
+    from madbench.report.records import load_runs, no_collection
 
     if format not in FORMATS:
         hint = did_you_mean(format, FORMATS.names())
@@ -60,11 +60,12 @@ def report(
         raise UsageError(f"--interval is '{interval}'", fix=f"choose one of {', '.join(INTERVALS)}")
     if check is not None and not Path(check).is_file():
         raise DataMissing(f"no file '{check}' to check", fix="write it first with --out")
-    board = build_board(load_runs(dirs), baseline=baseline, include_limited=include_limited, interval=interval)
-    tasks = sorted({task for table in board.tables if table.source != MINI for task in table.tasks})
-    if tasks and published != "none":
-        board.published = papers.choose(papers.load_published(), published, tasks)
-    text = FORMATS.load(format)(board)
+    with no_collection():
+        board = build_board(load_runs(dirs), baseline=baseline, include_limited=include_limited, interval=interval)
+        tasks = sorted({task for table in board.tables if table.source != MINI for task in table.tasks})
+        if tasks and published != "none":
+            board.published = papers.choose(papers.load_published(), published, tasks)
+        text = FORMATS.load(format)(board)
     if strict and board.problems:
         shown = "\n  ".join(board.problems[:10])
         more = f"\n  and {len(board.problems) - 10} more" if len(board.problems) > 10 else ""

@@ -68,7 +68,8 @@ def load_published(path: Path | None = None) -> tuple[Published, ...]:
 
     path = path or shipped("leaderboards") / "published.yaml"
     try:
-        content = yaml.safe_load(path.read_text(encoding="utf-8"))
+        # The C loader where PyYAML has it: the same documents, ten times as fast.
+        content = yaml.load(path.read_text(encoding="utf-8"), getattr(yaml, "CSafeLoader", yaml.SafeLoader))
     except (OSError, yaml.YAMLError) as problem:
         raise ConfigError(f"published results cannot be read: {problem}", where=path) from None
     if not isinstance(content, list):

@@ -18,6 +18,8 @@ from functools import cached_property
 from pathlib import Path
 from typing import Any
 
+import orjson
+
 from madbench.errors import DataMalformed, DataMissing, NotComparable
 
 CELL = re.compile(r"^(?P<source>.+)-d(?P<draw>\d+)-s(?P<seed>\d+)-[0-9a-f]{8}$")
@@ -153,7 +155,7 @@ def load_runs(folders: Sequence[Path | str]) -> Runs:
     from madbench.report.archive import is_archive, read_archive
 
     found = cell_folders([one for one in folders if not is_archive(one)])
-    with _no_collection():
+    with no_collection():
         for path in folders:
             if is_archive(path):
                 archived, failed = read_archive(Path(path))
@@ -184,7 +186,7 @@ def load_runs(folders: Sequence[Path | str]) -> Runs:
 
 
 @contextmanager
-def _no_collection() -> Iterator[None]:
+def no_collection() -> Iterator[None]:
     """Thousands of nested records make the garbage collector walk all of them again and again: half of the time."""
     running = gc.isenabled()
     gc.disable()
@@ -214,9 +216,10 @@ def cell_folders(folders: Iterable[Path | str]) -> list[tuple[Path, bool]]:
 
 def read_record(folder: Path) -> Record:
     """Raises DataMalformed naming the file and the field."""
-    path = folder / "record.json"
+    path = f"{folder}/record.json"
     try:
-        content = json.loads(path.read_text(encoding="utf-8"), parse_constant=_refuse)
+        with open(path, "rb") as file:
+            content = orjson.loads(file.read())  # three times as fast as json, and it knows no NaN either
     except (OSError, ValueError) as problem:
         raise DataMalformed(f"not a record: {problem}", where=path) from None
     for problem in problems_of(content):
@@ -264,10 +267,6 @@ def read_failure(folder: Path) -> Failure | None:
         error = "unreadable error.json"
     first_line = (str(error).splitlines() or ["no message"])[0]
     return Failure(parts[-4], parts[-3], parts[-2], match["source"], int(match["draw"]), int(match["seed"]), first_line)
-
-
-def _refuse(constant: str):
-    raise ValueError(f"{constant} is no number")
 
 
 def _add(records: dict[str, Record], record: Record) -> None:
