@@ -1,6 +1,6 @@
 """How often the 95 % intervals of tables hold the true value, over invented studies whose truth is known.
 
-    python benchmarks/coverage.py                     the whole table of docs/statistics.md: about ten minutes on one core
+    python benchmarks/coverage.py                     the whole table of docs/statistics.md: about six minutes on one core
     python benchmarks/coverage.py --studies 500       a quick look
     python benchmarks/coverage.py --power             the power that a minimum detectable difference really has
 
