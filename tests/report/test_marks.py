@@ -30,7 +30,7 @@ def test_exposed_values_carry_a_dagger_and_the_note_says_by_what(cells):
     cells.write("warm", source="real", scores=np.full(60, 0.25), shifted=("ve-hard", "rows"), edit=exposed)
     text = report([cells.root], published="none")
     headline = rows_of(text, "warm ")[0].split("|")
-    assert headline[2].strip() == "25.00† ± 0.00 (n=1×1)"
+    assert headline[2].strip() == "25.00† ± 0.00 (n=1×1) #2"
     assert headline[4].strip() == "25.00 ± 0.00 (n=1×1)", "the shifted condition is not exposed by this record"
     assert headline[6].strip().startswith("0.00† "), "a gap to an exposed number"
     assert "†" not in rows_of(text, "student ")[0]
