@@ -190,9 +190,11 @@ def test_intervals_hold_the_truth(draws, spread):
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("right_or_wrong", [True, False])
 @pytest.mark.parametrize("draws", [2, 3, 5])
-@pytest.mark.parametrize("spread", [0.0, 0.05, 0.2, 1.0])
+# Right or wrong: up to 9 points between draws. Scores bounded by 0 and 1 that vary by 30 points are no longer normal.
+@pytest.mark.parametrize(
+    "spread, right_or_wrong", [(0.0, True), (0.05, True), (0.2, True), (0.0, False), (0.2, False), (1.0, False)]
+)
 def test_intervals_hold_the_truth_in_at_least_93_of_100_studies(draws, spread, right_or_wrong):
     """benchmarks/coverage.py is the long form. Conservative, up to 99 %, is accepted; more would be a waste of data."""
     assert 0.93 <= covered(draws, spread, right_or_wrong, 3000) <= 0.99
