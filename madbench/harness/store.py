@@ -170,6 +170,7 @@ def write_predictions(
     """One row per example: example_id, unit_id, then <leg>_prediction, _scores, _correct of each leg, q2ar_correct.
 
     correct may be empty (a leg whose item is not complete yet). Scores of more than 100 answers are not stored.
+    With correct comes a column group_<kind> for each kind of group that rows are counted in (null: in none).
     """
     import pyarrow as arrow
     import pyarrow.parquet
@@ -186,6 +187,11 @@ def write_predictions(
     for name in correct:
         if name not in legs:
             columns[f"{name}_correct"] = arrow.array(np.asarray(correct[name], dtype=np.float64))
+    if correct:
+        groups = [row.groups for row in rows]
+        for kind in dict.fromkeys(kind for one in groups for kind in one):
+            names = arrow.array([one.get(kind) for one in groups], arrow.string())
+            columns[f"group_{kind}"] = names.dictionary_encode()
     with atomic_path(path) as temporary:
         arrow.parquet.write_table(arrow.table(columns), temporary)
 

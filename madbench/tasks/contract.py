@@ -231,6 +231,11 @@ class Row:
     region_path: Path | None = field(default=None, kw_only=True)
     corruption: str | None = field(default=None, kw_only=True)
 
+    @property
+    def groups(self) -> Mapping[str, str]:
+        """Kind -> the group that the worst-group board counts this row in. May tell of the label: no model sees it."""
+        return {}
+
 
 @dataclass(frozen=True)
 class Layout:

@@ -63,7 +63,8 @@ def test_predictions_have_the_documented_columns(bench):
     result = bench.run()
     step = bench.record(result)["selection"][0]["step"]
     table = pyarrow.parquet.read_table(result.folders[0] / "predictions" / f"val@{step}.parquet")
-    assert table.column_names == ["example_id", "unit_id", "main_prediction", "main_scores", "main_correct"]
+    columns = ["example_id", "unit_id", "main_prediction", "main_scores", "main_correct"]
+    assert table.column_names == [*columns, "group_question_type", "group_answer_type"]
     assert table.num_rows == 36 and table["unit_id"][0].as_py() == "1000"
     assert str(table.schema.field("main_correct").type) == "double"
 

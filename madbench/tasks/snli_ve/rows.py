@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 from madbench.tasks.contract import Row
@@ -19,3 +20,7 @@ class SnliVeRow(Row):
 
     hypothesis: str = ""
     label: str = ""
+
+    @property
+    def groups(self) -> Mapping[str, str]:
+        return {"class": self.label} if self.label else {}

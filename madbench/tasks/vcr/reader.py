@@ -28,6 +28,7 @@ from madbench.tasks.reading import (
     without_collector,
 )
 from madbench.tasks.regions import region_path, regions_folder
+from madbench.tasks.vcr.families import family_of
 from madbench.tasks.vcr.tokens import MASKED, Tokens
 
 SPLITS = ("train", "val", "test")
@@ -71,6 +72,10 @@ class VcrRow(Row):
     image_name: str = ""
     metadata_name: str = ""
     given_answer: int | None = None
+
+    @property
+    def groups(self) -> Mapping[str, str]:
+        return {"family": family_of(self.question)}
 
     @property
     def correct_answer(self) -> Tokens | None:

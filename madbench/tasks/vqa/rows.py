@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 from madbench.tasks.contract import Row
@@ -21,3 +22,8 @@ class VqaRow(Row):
     answer_type: str | None = None
     answers: tuple[str, ...] = ()
     multiple_choice_answer: str | None = None
+
+    @property
+    def groups(self) -> Mapping[str, str]:
+        kinds = {"question_type": self.question_type, "answer_type": self.answer_type}
+        return {kind: name for kind, name in kinds.items() if name}
