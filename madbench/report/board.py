@@ -11,11 +11,14 @@ from __future__ import annotations
 from collections import Counter, defaultdict
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from functools import cache
 
 from madbench.errors import DataMissing, UsageError, did_you_mean
 from madbench.files import sha256_of
 from madbench.report import notes
+from madbench.report.curves import Curve, Point, build_curves, rounded
 from madbench.report.design import design_lines
+from madbench.report.groups import MINIMUM, Worst, worst_groups
 from madbench.report.numbers import Group, Standing
 from madbench.report.predictions import CONTROL, Predictions, main_metric
 from madbench.report.ranking import corrected, ranks_of
@@ -23,7 +26,10 @@ from madbench.report.records import Failure, Record, Runs
 from madbench.report.statistics import Estimate
 
 MINI = "mini"
+BOARDS = ("protocol", "curve", "shift", "cost", "groups")
 BASELINE = "student"
+
+OVER_SHIFTS = ("shift-mean", "shift-worst", "mean-gap", "mean-relative-drop")
 
 LEGS_FIRST = ("q2a", "qa2r", "q2ar", "accuracy", "vqa_accuracy")
 
@@ -33,12 +39,16 @@ COSTS = {
     "sequences_seen": ("usage", "sequences_seen"),
     "fit_s": ("timing", "fit_s"),
     "teacher_s": ("timing", "teacher_s"),
+    "predict_s": ("timing", "predict_s"),
+    "peak_rss_mb": ("memory", "peak_rss_mb"),
+    "peak_cuda_mb": ("memory", "peak_cuda_mb"),
     "parameters_inference": ("model", "parameters", "inference"),
     "parameters_training": ("model", "parameters", "total"),
     "labels_train": ("labels", "train"),
     "labels_select": ("labels", "select"),
     "labels_tune": ("labels", "tune"),
     "labels_teacher": ("labels", "teacher"),
+    "labels_vocabulary": ("labels", "vocabulary"),
     "unlabelled": ("labels", "unlabelled"),
 }
 
@@ -49,7 +59,7 @@ class Column:
 
     role: `id`, `shifted`, `control`, `complement` (metrics of a condition), or, for a shifted condition and the primary
     metric, `gap` (id - shifted), `selection` (id - control), `modification` (control - shifted), `relative-drop`
-    (gap / id). items, images: sizes of the evaluation set, None where runs differ.
+    (gap / id). Over all shifts of a task: `shift-mean`, `shift-worst`, `mean-gap`, `mean-relative-drop`; over: those shifts. items, images: sizes of the evaluation set, None where runs differ.
     """
 
     task: str
@@ -58,6 +68,7 @@ class Column:
     role: str
     items: int | None = None
     images: int | None = None
+    over: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -66,6 +77,7 @@ class Cell:
 
     difference: to the baseline; its `verdict` is corrected for the other rows of the column.
     exposed: whether the initial weights saw something of the condition, or of the one it is compared with.
+    about: which shift is the worst.
     rank: 1 + the number of closed rows that are significantly better in this column, None where nothing could be tested.
     """
 
@@ -74,6 +86,7 @@ class Cell:
     difference: Estimate | None = None
     exposed: bool = False
     rank: int | None = None
+    about: str | None = None
 
 
 @dataclass
@@ -81,7 +94,7 @@ class Row:
     """One model, or one variant of it. costs: task -> name -> mean over runs, None where the records do not say.
 
     seen: its weights declare what they saw, and the records do not say what that exposes. white_box: a condition here
-    was made to mislead this very model.
+    was made to mislead this very model. points: task -> its point of a low-shot curve. worst: task -> worst groups.
     """
 
     label: str
@@ -94,6 +107,8 @@ class Row:
     white_box: bool = False
     cells: dict[Column, Cell] = field(default_factory=dict)
     costs: dict[str, dict[str, float | None]] = field(default_factory=dict)
+    points: dict[str, Point] = field(default_factory=dict)
+    worst: dict[str, list[Worst]] = field(default_factory=dict)
 
 
 @dataclass
@@ -117,6 +132,18 @@ class Table:
     incomplete: list[str]
 
 
+@dataclass(frozen=True)
+class Extent:
+    """Which boards are wanted, and the fewest items of a group that the worst-group board looks at.
+
+    units: (source, task) -> numbers of images by name, which the tables of a board share.
+    """
+
+    shown: tuple[str, ...] = BOARDS
+    minimum: int = MINIMUM
+    units: dict[tuple[str, str], dict[str, int]] = field(default_factory=dict)
+
+
 @dataclass
 class Board:
     """tables: mini before real. incomplete: failures outside every table. problems: what `--strict` refuses."""
@@ -127,9 +154,26 @@ class Board:
     problems: list[str]
     published: list = field(default_factory=list)
     interval: str = "t"
+    extent: Extent = field(default_factory=lambda: Extent())
+    curves: list[Curve] = field(default_factory=list)
+
+    @property
+    def shown(self) -> tuple[str, ...]:
+        return self.extent.shown
+
+    @property
+    def minimum(self) -> int:
+        return self.extent.minimum
 
 
-def build_board(runs: Runs, *, baseline: str = BASELINE, include_limited: bool = False, interval: str = "t") -> Board:
+def build_board(
+    runs: Runs,
+    *,
+    baseline: str = BASELINE,
+    include_limited: bool = False,
+    interval: str = "t",
+    extent: Extent | None = None,
+) -> Board:
     """Raises DataMissing without a record to show, UsageError for a baseline nobody ran, NotComparable for a clash."""
     limited = [record for record in runs.records if record.limited]
     records = [record for record in runs.records if include_limited or not record.limited]
@@ -142,7 +186,7 @@ def build_board(runs: Runs, *, baseline: str = BASELINE, include_limited: bool =
             f"no record of the baseline '{baseline}'" + (f"; {hint}" if hint else ""),
             fix=f"choose one of {', '.join(sorted(models))}",
         )
-    board = Board(baseline, [], [], [], interval=interval)
+    board = Board(baseline, [], [], [], interval=interval, extent=extent or Extent())
     sections: dict[tuple, list[Record]] = defaultdict(list)
     for record in records:
         # mini first, real after it: published results close the page and must not touch mini.
@@ -154,9 +198,13 @@ def build_board(runs: Runs, *, baseline: str = BASELINE, include_limited: bool =
         placed.update(map(id, here))
         for place, (why, part) in enumerate(split_by_content(sections[key])):
             main = place == 0
-            table, problems = build_table(part, why, here if main else [], hidden if main else [], baseline, interval)
+            table, problems = build_table(
+                part, why, here if main else [], hidden if main else [], baseline, interval, board.extent
+            )
             board.tables.append(table)
             board.problems += [f"{table.protocol} on {table.source}: {problem}" for problem in problems]
+    if "curve" in board.shown:
+        board.curves = build_curves(board.tables, baseline)
     board.incomplete = [notes.failure_line(one) for one in runs.failures if id(one) not in placed]
     board.problems += board.incomplete
     return board
@@ -199,16 +247,18 @@ def build_table(
     hidden: Sequence[Record],
     baseline: str,
     interval: str = "t",
+    extent: Extent | None = None,
 ) -> tuple[Table, list[str]]:
     """One table and what is wrong with it."""
+    extent = extent or Extent()
     tasks = sorted({record.task for record in records}, key=lambda task: (task != "vcr", task))
     columns = [column for task in tasks for column in columns_of([one for one in records if one.task == task])]
-    rows = rows_of(records, interval)
+    rows = rows_of(records, interval, extent)
     groups = {label: by_task for label, (_, by_task) in rows.items()}
     table_rows = [row for row, _ in rows.values()]
     problems: list[str] = []
     for task in tasks:
-        _fill_task(task, columns, rows, baseline, failures, problems)
+        _fill_task(task, columns, rows, baseline, failures, problems, extent)
     failed_only = {one.model for one in failures} - {row.model for row in table_rows}
     for model in sorted(failed_only):
         row = Row(model, model, False, False, "closed", seen=False)
@@ -240,12 +290,18 @@ def build_table(
     return table, problems
 
 
-def rows_of(records: Sequence[Record], interval: str = "t") -> dict[str, tuple[Row, dict[str, Group]]]:
+def rows_of(
+    records: Sequence[Record], interval: str = "t", extent: Extent | None = None
+) -> dict[str, tuple[Row, dict[str, Group]]]:
     """label -> the row and its runs by task. Options or weights that differ under one name make several rows."""
     variants: dict[tuple, dict[str, set[str]]] = defaultdict(lambda: defaultdict(set))
     for record in records:
         variants[_family(record)][record.task].add(_variant(record))
-    readers = {record.task: Predictions() for record in records}
+    units = {} if extent is None else extent.units
+    readers = {
+        task: Predictions(units.setdefault((source, task), {}))
+        for source, task in sorted({(record.source, record.task) for record in records})
+    }
     rows: dict[str, tuple[Row, dict[str, Group]]] = {}
     for record in records:
         several = any(len(found) > 1 for found in variants[_family(record)].values())
@@ -286,6 +342,14 @@ def columns_of(records: Sequence[Record]) -> list[Column]:
             if declared[0]["kind"] == "transform":
                 effects += ["selection", "modification"]
             columns += [Column(task, name, metric, effect, *sizes) for effect in effects]
+    # Only shifts of one split and metric have a mean worth the name.
+    gaps = [column for column in columns if column.role == "gap"]
+    bases = {
+        _id_condition(next(one for one in records if gap.condition in one.conditions), gap.condition) for gap in gaps
+    }
+    if len(gaps) > 1 and len(bases) == 1 and len({gap.metric for gap in gaps}) == 1:
+        over = tuple(gap.condition for gap in gaps)
+        columns += [Column(task, "all shifts", gaps[0].metric, role, over=over) for role in OVER_SHIFTS]
     return columns
 
 
@@ -305,7 +369,7 @@ def baseline_of(rows: Mapping[str, tuple[Row, dict[str, Group]]], task: str, bas
     return full[0] if len(full) == 1 else None
 
 
-def _fill_task(task, columns, rows, baseline, failures, problems) -> None:
+def _fill_task(task, columns, rows, baseline, failures, problems, extent) -> None:
     reference = baseline_of(rows, task, baseline)
     standard = None
     if reference is not None:
@@ -314,6 +378,10 @@ def _fill_task(task, columns, rows, baseline, failures, problems) -> None:
     columns = [column for column in columns if column.task == task]
     compared = [column for column in columns if column.role in ("id", "shifted")]
     standings: dict[Column, dict[str, Standing]] = {column: {} for column in compared}
+    here = [record for _, groups in rows.values() if task in groups for record in groups[task].runs.values()]
+    headline = headlines(here) if here else {}
+    shares = [found for record in here if (found := record.content["data"].get("train_fraction")) is not None]
+    fraction = rounded(sum(shares) / len(shares)) if shares else None
     for row, groups in rows.values():
         group = groups.get(task)
         if group is None:
@@ -326,6 +394,11 @@ def _fill_task(task, columns, rows, baseline, failures, problems) -> None:
             if standing is not None:
                 standings[column][row.label] = standing
         row.costs[task] = {name: group.average(*path) for name, path in COSTS.items()}
+        main = {one.condition: one.metric for one in compared if one.metric == headline.get(one.condition)}
+        if "curve" in extent.shown and (point := _point(group, columns, fraction)) is not None:
+            row.points[task] = point
+        if "groups" in extent.shown:
+            row.worst[task] = worst_groups(group, main, extent.minimum)
         problems += [problem for problem in group.problems if problem not in problems]
         if group is not standard:
             group.forget()
@@ -339,8 +412,11 @@ def _fill_task(task, columns, rows, baseline, failures, problems) -> None:
 
 
 def _cell(group: Group, column: Column, standard: Group | None) -> Cell:
-    if any(column.condition in record.unavailable for record in group.runs.values()):
+    if not group.unavailable().isdisjoint({column.condition, *column.over}):
         return Cell("unavailable")
+    if column.over:
+        found, about = _over_shifts(group, column)
+        return Cell("missing" if found is None else "done", found, about=about)
     difference = None
     conditions = {column.condition.partition(":")[0]}
     if column.role in ("id", "shifted"):
@@ -352,10 +428,53 @@ def _cell(group: Group, column: Column, standard: Group | None) -> Cell:
     else:
         found = _effect(group, column)
         conditions.add(_id_condition(group.any, column.condition))
-    exposed = any(
-        one.get("condition") in conditions for record in group.runs.values() for one in notes.exposure(record)
-    )
+    exposed = not group.exposed().isdisjoint(conditions)
     return Cell("missing" if found is None else "done", found, difference, exposed and found is not None)
+
+
+def _point(group: Group, columns: Sequence[Column], fraction: float | None) -> Point | None:
+    """The row's point of a low-shot curve: its score on the first unshifted condition."""
+    data = group.any.content["data"]
+    column = next((one for one in columns if one.role == "id" and one.metric == group.any.content["primary"]), None)
+    if column is None or fraction is None:
+        return None
+    found = group.metric(column.condition, column.metric)
+    if found is None:
+        return None
+    versions = group.any.conditions[column.condition].get("metric_versions") or {}
+    return Point(
+        fraction,
+        column.condition,
+        column.metric,
+        versions.get(column.metric, "1"),
+        column.items,
+        bool((data.get("answer_space") or {}).get("closed")),
+        group.any.content["model"]["spec_hash"],
+        found,
+        group.totals(column.condition, column.metric),
+    )
+
+
+def _over_shifts(group: Group, column: Column) -> tuple[Estimate | None, str | None]:
+    """A number over all shifts of a task, and for the worst of them its name; None where a shift has no score."""
+    shifts = column.over
+    weights = {name: 1 / len(shifts) for name in shifts}
+    if column.role == "shift-mean":
+        return group.combination(column.metric, weights), None
+    if column.role == "shift-worst":
+        found = {name: group.metric(name, column.metric) for name in shifts}
+        if any(one is None for one in found.values()):
+            return None, None
+        worst = min(found, key=lambda name: (found[name].value, name))
+        return found[worst], worst
+    base = _id_condition(group.any, shifts[0])
+    gap = group.combination(column.metric, {base: 1.0, **{name: -weight for name, weight in weights.items()}})
+    if column.role == "mean-gap":
+        return gap, None
+    start = group.metric(base, column.metric)
+    if gap is None or start is None or start.value == 0:
+        return None, None
+    return Estimate(gap.value / start.value).over(**group.counts()), None
 
 
 def _effect(group: Group, column: Column) -> Estimate | None:
@@ -396,7 +515,12 @@ def _family(record: Record) -> tuple:
 
 def _variant(record: Record) -> str:
     model = record.content["model"]
-    return sha256_of([model["spec_hash"], model.get("weights") or {}])[:8]
+    return _short_hash(model["spec_hash"], tuple(sorted((model.get("weights") or {}).items())))
+
+
+@cache
+def _short_hash(spec_hash: str, weights: tuple[tuple[str, str], ...]) -> str:
+    return sha256_of([spec_hash, dict(weights)])[:8]
 
 
 def _only(values) -> int | None:

@@ -9,7 +9,7 @@ import madbench
 import madbench.report
 from madbench.errors import DataMissing, NotComparable, UsageError
 from madbench.report import report
-from madbench.report.markdown import percent
+from madbench.report.cells import percent
 
 
 def line(text: str, start: str) -> str:
@@ -32,7 +32,7 @@ def test_the_headline_has_id_shifted_gap_and_the_paired_difference(study):
     assert "Items only (one draw; the interval is clustered by image" in text
 
 
-def test_bold_means_better_than_the_baseline_and_a_tie_is_called_one(cells):
+def test_bold_means_rank_one_and_a_tie_is_called_one(cells):
     import numpy as np
 
     alternating = np.array([1.0, 0.0] * 30)
@@ -44,9 +44,13 @@ def test_bold_means_better_than_the_baseline_and_a_tie_is_called_one(cells):
         cells.write("bad", draw=draw, scores=np.zeros(60))
         cells.write("same", draw=draw, scores=swapped)
     text = report([cells.root])
-    assert "**+33.33 [" in line(text, "| good ")
-    assert "-50.00 [" in line(text, "| bad ") and "**" not in line(text, "| bad ") and "tie" not in line(text, "| bad ")
-    assert line(text, "| same ").rstrip(" |").endswith("tie")
+    assert "| **83.33 ± " in line(text, "| good ") and "#1** " in line(text, "| good ")
+    assert "| +33.33 [" in line(text, "| good ")
+    assert line(text, "| good ").rstrip(" |").endswith("better")
+    assert "#4" in line(text, "| bad ") and "-50.00 [" in line(text, "| bad ") and "**" not in line(text, "| bad ")
+    assert line(text, "| bad ").rstrip(" |").endswith("worse")
+    # 33 points below the best and still rank 1: it and `good` differ by one or by minus a third on each image.
+    assert "#1** " in line(text, "| same ") and line(text, "| same ").rstrip(" |").endswith("tie")
 
 
 def test_what_users_must_know_is_said(study):

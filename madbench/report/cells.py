@@ -1,0 +1,88 @@
+"""What stands in a table's cells: text for people, and the number a column can be sorted by. Percent, two decimals."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from madbench.report.notes import EXTERNAL
+from madbench.report.statistics import Estimate
+
+if TYPE_CHECKING:
+    from madbench.report.board import Cell, Row
+
+NOTHING = "–"
+
+
+@dataclass(frozen=True)
+class Text:
+    """text: taken as it is, without markup. number: what to sort by, None where there is none."""
+
+    text: str
+    bold: bool = False
+    number: float | None = None
+
+
+def value(cell: Cell) -> Text:
+    if cell.estimate is None:
+        return Text({"failed": "X", "unavailable": "n/a"}.get(cell.state, NOTHING))
+    found = cell.estimate
+    mark = "†" if cell.exposed else ""
+    rank = "" if cell.rank is None else f" #{cell.rank}"
+    text = f"{percent(found.value)}{mark}{_half_width(found)} (n={runs(found)}){rank}"
+    return Text(text, bold=cell.rank == 1, number=found.value)
+
+
+def estimate(found: Estimate | None, sign: bool = False) -> Text:
+    """A value with its half-width and nothing else."""
+    if found is None:
+        return Text(NOTHING)
+    return Text(f"{percent(found.value, sign=sign)}{_half_width(found)}", number=found.value)
+
+
+def difference(cell: Cell) -> Text:
+    found = cell.difference
+    if found is None:
+        return Text(NOTHING)
+    # Fewer runs than the row has: only shared draws can be paired.
+    count = "" if runs(found) == runs(cell.estimate) else f" (n={runs(found)})"
+    if found.half_width is None:
+        return Text(f"{percent(found.value, sign=True)}{count}", number=found.value)
+    return Text(f"{interval(found)} {found.verdict or NOTHING}{count}", number=found.value)
+
+
+def interval(found: Estimate) -> str:
+    low, high = (NOTHING if end is None else percent(end, sign=True) for end in (found.low, found.high))
+    return f"{percent(found.value, sign=True)} [{low}, {high}]"
+
+
+def relative(cell: Cell) -> Text:
+    if cell.estimate is None:
+        return value(cell)
+    return Text(f"{percent(cell.estimate.value)}%{'†' if cell.exposed else ''}", number=cell.estimate.value)
+
+
+def amount(number: float | None, decimals: int = 0) -> Text:
+    return Text(NOTHING) if number is None else Text(f"{number:,.{decimals}f}", number=number)
+
+
+def percent(fraction: float, sign: bool = False) -> str:
+    """A fraction as percent with two decimals; no `-0.00`."""
+    rounded = round(100 * fraction, 2) + 0.0
+    return f"{rounded:+.2f}" if sign and rounded else f"{rounded:.2f}"
+
+
+def runs(found: Estimate) -> str:
+    whole = found.runs == found.draws * found.seeds
+    return f"{found.draws}×{found.seeds}" if whole else f"{found.runs} of {found.draws}×{found.seeds}"
+
+
+def label(row: Row) -> Text:
+    declared = (("blind", row.blind), ("baseline", row.baseline), ("white-box", row.white_box))
+    marks = [word for word, on in declared if on]
+    signs = ("†" if row.seen else "") + (EXTERNAL if row.division == "external" else "")
+    return Text(row.label + signs + (f" ({', '.join(marks)})" if marks else ""))
+
+
+def _half_width(found: Estimate) -> str:
+    return "" if found.half_width is None else f" ± {percent(found.half_width)}"

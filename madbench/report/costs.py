@@ -1,0 +1,64 @@
+"""The cost board: what a row of a table took, and whose labels it saw."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from madbench.report import cells
+from madbench.report.board import Table
+from madbench.report.cells import Text
+from madbench.report.notes import task_title
+
+ABOUT = (
+    "Times are of the machine that ran them and compare only within one; `teacher s` is the teachers' share of `fit s`, "
+    "booked even where cached features saved it. Memory is the peak of the process (MB). Labels: examples whose labels "
+    "were used, by purpose."
+)
+
+# Header -> (name in Row.costs, decimals)
+COLUMNS = {
+    "updates": ("updates", 0),
+    "examples seen": ("examples_seen", 0),
+    "sequences seen": ("sequences_seen", 0),
+    "fit s": ("fit_s", 1),
+    "teacher s": ("teacher_s", 1),
+    "predict s": ("predict_s", 1),
+    "parameters at inference": ("parameters_inference", 0),
+    "in training": ("parameters_training", 0),
+    "peak memory": ("peak_rss_mb", 0),
+    "peak GPU memory": ("peak_cuda_mb", 0),
+    "labels: train": ("labels_train", 0),
+    "select": ("labels_select", 0),
+    "tune": ("labels_tune", 0),
+    "teacher": ("labels_teacher", 0),
+    "vocabulary": ("labels_vocabulary", 0),
+    "unlabelled": ("unlabelled", 0),
+}
+HEADER = ["model", "task", *COLUMNS]
+
+
+def lines(table: Table) -> list[list[Text]]:
+    found = []
+    for row in table.rows:
+        for task in table.tasks:
+            if task in row.costs:
+                amounts = [cells.amount(row.costs[task].get(name), decimals) for name, decimals in COLUMNS.values()]
+                found.append([cells.label(row), Text(task_title(task)), *amounts])
+    return found
+
+
+def drawing(table: Table, task: str) -> list[tuple[str, float, Any]]:
+    """(row, seconds of training, score) on the first unshifted condition, where training took time; two rows at least."""
+    column = next((one for one in table.columns if one.task == task and one.role == "id"), None)
+    column = next(
+        (one for one in table.columns if one.task == task and one.role == "id" and one.metric == table.primary[task]),
+        column,
+    )
+    if column is None:
+        return []
+    found = [
+        (row.label, seconds, row.cells[column].estimate)
+        for row in table.rows
+        if (seconds := row.costs.get(task, {}).get("fit_s")) and row.cells[column].estimate is not None
+    ]
+    return found if len(found) > 1 else []

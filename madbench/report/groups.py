@@ -1,0 +1,150 @@
+"""The worst-group board: question types of VQA, question families of VCR (ours, by the first word), classes of SNLI-VE.
+
+Groups come from the stored predictions (columns group_<kind>), with their sizes and item scores. A group smaller than
+the minimum is not looked at: the worst of many tiny groups is whichever had bad luck. Even so the worst of several is
+picked by its own noise, so its score is a little lower than that of a group named beforehand; its interval does not know.
+Records whose predictions hold no groups say so; their per-group metrics have no sizes, so no minimum could be kept.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+
+from madbench.report import cells
+from madbench.report.cells import Text
+from madbench.report.inline import codes
+from madbench.report.notes import task_title
+from madbench.report.numbers import Group
+from madbench.report.predictions import COMPLEMENT, CONTROL
+from madbench.report.records import Record
+from madbench.report.statistics import Estimate, Term, contrast
+
+MINIMUM = 50
+KINDS = {"class": "class", "family": "question family", "question_type": "question type", "answer_type": "answer type"}
+PREFIX = "group_"
+
+
+@dataclass(frozen=True)
+class Worst:
+    """The worst group of one kind, of one row under one condition.
+
+    groups: how many had the minimum; small: how many had not. mean: over the groups that had it, each weighing the same.
+    name, estimate, items: None, None, 0 when no group had it.
+    """
+
+    condition: str
+    kind: str
+    name: str | None
+    items: int
+    estimate: Estimate | None
+    mean: float | None
+    groups: int
+    small: int
+
+
+def worst_groups(group: Group, conditions: Mapping[str, str], minimum: int) -> list[Worst]:
+    """conditions: condition -> the metric that stands for it. Empty where predictions hold no groups."""
+    found = []
+    for condition, metric in conditions.items():
+        replicates = group.replicates()
+        scored = group.scores(replicates, condition, metric) if replicates.records else None
+        names = None if scored is None else _names(group.any, condition, scored[1].ids)
+        if scored is None or names is None:
+            continue
+        for kind, of_items in names.items():
+            found.append(
+                _worst(condition, kind, of_items, scored[0], scored[1].units, replicates.basis, minimum, group.counts())
+            )
+    return found
+
+
+def _worst(condition, kind, of_items, scores, units, basis, minimum, counts) -> Worst:
+    members: dict[str, np.ndarray] = {
+        name: np.flatnonzero(of_items == name) for name in sorted(set(of_items.tolist()) - {""})
+    }
+    large = {name: places for name, places in members.items() if len(places) >= minimum}
+    small = len(members) - len(large)
+    if not large:
+        return Worst(condition, kind, None, 0, None, None, 0, small)
+    means = {name: float(scores[:, places].mean()) for name, places in large.items()}
+    name = min(means, key=lambda one: (means[one], one))
+    places = large[name]
+    estimate = contrast([Term(1.0, scores[:, places], units[places])], basis=basis).over(**counts)
+    return Worst(condition, kind, name, len(places), estimate, sum(means.values()) / len(means), len(large), small)
+
+
+def _names(record: Record, condition: str, ids: np.ndarray) -> dict[str, np.ndarray] | None:
+    """kind -> the group of each item (empty: in none), from any run's file: groups follow from the data."""
+    import pyarrow.parquet
+
+    name = condition.removesuffix(CONTROL).removesuffix(COMPLEMENT)
+    declared = record.conditions[name]
+    stored = declared["of"] if declared["kind"] == "rows" or condition != name else name
+    if record.archived is not None:
+        table = record.archived.table(stored)
+        columns = [] if table is None else [one for one in table.column_names if one.startswith(PREFIX)]
+    else:
+        path: Path = record.folder / "predictions" / f"{stored}@{record.step}.parquet"
+        names = pyarrow.parquet.read_schema(path).names if path.is_file() else []
+        columns = [one for one in names if one.startswith(PREFIX)]
+        table = pyarrow.parquet.read_table(path, columns=["example_id", *columns]) if columns else None
+    if not columns:
+        return None
+    known = np.asarray(table["example_id"].to_pylist(), dtype=np.str_)
+    order = np.argsort(known, kind="stable")
+    places = order[np.searchsorted(known[order], ids)]
+    return {
+        column.removeprefix(PREFIX): np.asarray([one or "" for one in table[column].to_pylist()], dtype=np.str_)[places]
+        for column in columns
+    }
+
+
+def about(minimum: int) -> str:
+    return (
+        f"The group with the lowest score among those of at least {minimum} items. It is picked by its score, so it lies "
+        "a little lower than a group named beforehand would. VCR's question families are ours, by a question's first word."
+    )
+
+
+def table(table, task: str) -> tuple[list[str], list[list[Text]], list[str]]:
+    """Header and lines of one task, and the rows whose predictions hold no groups."""
+    header = ["model", "condition", "by", "worst group", "items", "worst ↑", "mean of groups ↑", "groups", "too small"]
+    lines, without = [], []
+    for row in table.rows:
+        if task not in row.costs:
+            continue
+        if not row.worst.get(task):
+            without.append(row.label)
+        for one in row.worst.get(task, []):
+            mean = Text(cells.NOTHING) if one.mean is None else Text(cells.percent(one.mean), number=one.mean)
+            lines.append(
+                [
+                    cells.label(row),
+                    Text(one.condition),
+                    Text(KINDS.get(one.kind, one.kind)),
+                    Text(one.name or cells.NOTHING),
+                    cells.amount(one.items if one.name else None),
+                    cells.estimate(one.estimate),
+                    mean,
+                    cells.amount(one.groups),
+                    cells.amount(one.small),
+                ]
+            )
+    return header, lines, without
+
+
+def unknown(without: Mapping[str, list[str]], rows: int, minimum: int) -> list[str]:
+    """The sentences about rows whose predictions hold no groups. without: task -> labels; rows: of the table."""
+    whose: dict[str, list[str]] = {}
+    for task, labels in without.items():
+        whose.setdefault("every row" if len(labels) == rows else codes(labels), []).append(task_title(task))
+    return [
+        f"{', '.join(titles)}, {labels}: the stored predictions do not say which group an item is in (made by an earlier "
+        f"madbench, or not kept), so sizes are unknown, the minimum of {minimum} items cannot be kept, and no worst group "
+        "is named. Scores per group without sizes are in the csv."
+        for labels, titles in whose.items()
+    ]
