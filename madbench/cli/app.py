@@ -22,6 +22,7 @@ from madbench.registry import resolve
 COMMANDS = {
     "run": "madbench.cli.run:run_command",
     "plan": "madbench.cli.run:plan_command",
+    "tune": "madbench.cli.tune:tune_command",
     "report": "madbench.cli.report:report_command",
     "status": "madbench.cli.status:status_command",
     "list": "madbench.cli.list:list_command",

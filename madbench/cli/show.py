@@ -124,9 +124,20 @@ def model_card(name: str) -> dict[str, Any]:
             model.model_dump(
                 by_alias=True,
                 mode="json",
-                include={"schema_", "adapter", "needs", "uses_select", "only_tasks", "unlabelled", "blind", "seen"},
+                include={
+                    "schema_",
+                    "adapter",
+                    "needs",
+                    "uses_select",
+                    "only_tasks",
+                    "unlabelled",
+                    "blind",
+                    "seen",
+                    "search",
+                },
             )
         ),
+        "tuned": None if model.tuned is None else _without_empty(model.tuned.model_dump(mode="json")),
         "options": {
             profile: {task: dict(spec.options) for task, spec in specs.items()} for profile, specs in resolved.items()
         },
@@ -151,6 +162,8 @@ def card_text(card: dict[str, Any]) -> str:
     lines.append("\ncontent:\n" + block(card["content"]))
     if "options" in card:
         lines.append("\n" + _options_text(card["options"], block))
+    if card.get("tuned"):
+        lines.append("\ntuned (the search that chose options):\n" + block(card["tuned"]))
     for title, key in (("stated by a public source:", "stated"), ("our reading, our choice:", "ours")):
         if card[key]:
             lines.append(f"\n{title}\n" + "".join(f"  - {line}\n" for line in card[key]))

@@ -18,6 +18,9 @@ from madbench.tasks.contract import LegPredictions, Row, Scores, Shift, ShiftInp
 from madbench.tasks.sources import Source, fingerprint, has_split
 from madbench.tasks.subsets import carve, ids_sha256
 
+# rows of a training split, task, fraction of its images -> (the rest, the part)
+Carving = Callable[[Sequence[Row], str, float], tuple[Sequence[Row], Sequence[Row]]]
+
 CONTROL = "control"
 COMPLEMENT = "complement"
 
@@ -80,16 +83,18 @@ def build_conditions(
     read: Callable[[str], Sequence[Row]],
     code: str,
     limit: int | None = None,
+    carving: Carving = carve,
 ) -> list[ConditionRows]:
     """Every declared condition and, behind it, its control or complement.
 
     read: split -> rows. code: hash of the code that reads and shifts, part of the key of remembered row lists.
-    limit: at most that many rows of each split. Raises ConfigError for an unknown shift.
+    limit: at most that many rows of each split. carving: what takes a condition's rows out of the training split.
+    Raises ConfigError for an unknown shift.
     """
     built: dict[str, ConditionRows] = {}
     for condition in conditions:
         if condition.kind == "split":
-            built[condition.name] = _split(task, source, condition, read, limit, first=not built)
+            built[condition.name] = _split(task, source, condition, read, limit, carving, first=not built)
             continue
         shift = _shift(task, condition)
         parent = built[condition.of]
@@ -140,13 +145,13 @@ def score_all(
     return scores
 
 
-def _split(task, source, condition, read, limit, first: bool) -> ConditionRows:
+def _split(task, source, condition, read, limit, carving, first: bool) -> ConditionRows:
     split = condition.source_split
     reason, rows = None, ()
     if not has_split(source.layout, split):
         reason = f"the source has no {split} split"
     else:
-        found = read(split) if condition.images is None else carve(read(split), task.name, condition.images)[1]
+        found = read(split) if condition.images is None else carving(read(split), task.name, condition.images)[1]
         rows = tuple(found[:limit])
         if not rows:
             reason = f"the {split} split has no rows"

@@ -19,7 +19,8 @@ import madbench
 from madbench.errors import DataMissing, NotComparable
 from madbench.files import read_json, sha256_of, sha256_of_file, write_json
 from madbench.harness.audit import audit, sentences
-from madbench.harness.conditions import ConditionRows, build_conditions, content_of
+from madbench.harness.conditions import Carving, ConditionRows, build_conditions, content_of
+from madbench.harness.tuning_protocol import carving
 from madbench.home import home
 from madbench.protocols import schema
 from madbench.protocols.schema import Protocol
@@ -123,10 +124,15 @@ class _Memory:
 
     def conditions(self, task: Task, source: Source, protocol: Protocol, limit: int | None):
         declared = protocol.conditions[task.name]
-        key = sha256_of([[one.model_dump(mode="json") for one in declared], limit, extra_contents(source)])
+        # A tuning protocol carves other rows out of the training split than others do.
+        carved_for = protocol.task_hash(task.name) if any(one.images is not None for one in declared) else None
+        content = [one.model_dump(mode="json") for one in declared]
+        key = sha256_of([content, limit, extra_contents(source), carved_for])
         if key not in self._conditions:
             read = lambda split: self.read(task, source, split)  # noqa: E731
-            self._conditions[key] = tuple(build_conditions(task, source, declared, read, tasks_code(), limit))
+            self._conditions[key] = tuple(
+                build_conditions(task, source, declared, read, tasks_code(), limit, carving(protocol))
+            )
         return self._conditions[key]
 
 
@@ -150,6 +156,7 @@ def load_data(source: Source, protocol: Protocol, draw: int, limit: int | None) 
         training=protocol.training_split(task.name),
         carved=next((one.images for one in protocol.conditions[task.name] if one.images is not None), None),
         limit=limit,
+        carving=carving(protocol),
     )
     return CellData(task, pool, subset, _MEMORY.conditions(task, source, protocol, limit))
 
@@ -163,10 +170,12 @@ def load_subset(
     training: str = "train",
     carved: float | None = None,
     limit: int | None = None,
+    carving: Carving = carve,
 ) -> tuple[Sequence[Row], Subset]:
     """The pool and what is drawn from it, without any condition. Raises DataError.
 
     training: the split that trains. carved: the fraction of its images that only evaluates, and is not in the pool.
+    carving: what takes it out.
     """
     task = TASKS.load(source.task)
     for split, what in ((training, "train"), (None if select is None else select.split, "select")):
@@ -181,7 +190,7 @@ def load_subset(
         select_rows = _MEMORY.read(task, source, select.split)
     pool = _MEMORY.read(task, source, training)
     if carved is not None:
-        pool = carve(pool, task.name, carved)[0]
+        pool = carving(pool, task.name, carved)[0]
     drawn = draw_subset(
         pool, task=task.name, draw=draw, subset=subset, select=select, select_rows=select_rows, limit=limit
     )

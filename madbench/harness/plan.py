@@ -76,12 +76,12 @@ class Plan:
 
 def make_plan(request: Request) -> Plan:
     """Resolve a request. Raises UsageError, ConfigError, DataError; what only some cells cannot do is a refusal."""
-    files = [load_model(name) for name in _unique(request.models, "--model")]
-    protocols = [load_protocol(name) for name in _unique(request.protocols, "--protocol")]
+    files = [load_model(name) for name in named(request.models, "--model")]
+    protocols = [load_protocol(name) for name in named(request.protocols, "--protocol")]
     overrides = parse_overrides(request.overrides)
     if request.limit is not None and request.limit < 1:
         raise UsageError(f"--limit {request.limit}: expected at least 1", fix="leave it out to use everything")
-    tasks = _tasks(request.tasks, protocols)
+    tasks = tasks_asked(request.tasks, protocols)
     chosen = {
         protocol.id: (
             _numbers("--draws", request.draws, protocol.draws, protocols, "draws"),
@@ -91,10 +91,10 @@ def make_plan(request: Request) -> Plan:
     }
     for file in files:  # before any data is read or made: a wrong option is told at once
         for task in tasks:
-            _spec(file, task, "real", overrides)
-    sources = _with_regions(choose_sources(parse_data(request.data), tasks, request.tasks), files, overrides)
+            resolved_spec(file, task, "real", overrides)
+    sources = with_regions_read(choose_sources(parse_data(request.data), tasks, request.tasks), files, overrides)
     store = Store(Path(request.out))
-    found = _Cells(request, sources, store, overrides)
+    found = Cells(request, sources, store, overrides)
     for protocol in protocols:
         for file in files:
             for task in protocol.tasks:
@@ -117,13 +117,13 @@ def make_plan(request: Request) -> Plan:
     )
 
 
-def _with_regions(sources: Sources, files: Sequence[ModelFile], overrides: Mapping[str, Any]) -> Sources:
+def with_regions_read(sources: Sources, files: Sequence[ModelFile], overrides: Mapping[str, Any]) -> Sources:
     """The sources, mini's with region features for the tasks of models that read them."""
 
     def reads(file: ModelFile, task: str, kind: str) -> bool:
         traits = _traits(file)
         able = traits.tasks is None or task in traits.tasks
-        return able and "regions" in needs_of(traits.needs, _spec(file, task, kind, overrides))
+        return able and "regions" in needs_of(traits.needs, resolved_spec(file, task, kind, overrides))
 
     found = {
         task: with_regions(source) if any(reads(file, task, source.kind) for file in files) else source
@@ -145,7 +145,7 @@ def needs_of(declared: frozenset[str], spec: ModelSpec) -> frozenset[str]:
     return (declared if opens_pictures else declared - {"image"}) | {"regions"}
 
 
-class _Cells:
+class Cells:
     """Collects cells and refusals."""
 
     def __init__(self, request: Request, sources: Sources, store: Store, overrides: Mapping[str, Any]):
@@ -161,7 +161,7 @@ class _Cells:
             self.left_out[f"{file.name} on {task}"] = f"it does {', '.join(traits.tasks)} only"
             return
         try:
-            spec = _spec(file, task, source.kind, self.overrides)
+            spec = resolved_spec(file, task, source.kind, self.overrides)
             for draw in draws:
                 found = digest(source, protocol, draw, self.request.limit)
                 check_needs(file.name, needs_of(traits.needs, spec), source, protocol, found)
@@ -228,7 +228,7 @@ def _traits(file: ModelFile) -> _Traits:
     )
 
 
-def _spec(file: ModelFile, task: str, profile: str, overrides: Mapping[str, Any]) -> ModelSpec:
+def resolved_spec(file: ModelFile, task: str, profile: str, overrides: Mapping[str, Any]) -> ModelSpec:
     """The resolved spec with `--set` laid over it, its options checked by the adapter's schema."""
     from madbench.models.options import OPTION_SCHEMAS
 
@@ -332,13 +332,13 @@ def parse_overrides(values: Sequence[str]) -> dict[str, Any]:
 # --------------------------------------------------------------------------- tasks, draws, seeds
 
 
-def _unique(names: Sequence[str], option: str) -> list[str]:
+def named(names: Sequence[str], option: str) -> list[str]:
     if not names:
         raise UsageError(f"no {option} given", fix=f"name one with {option}")
     return list(dict.fromkeys(str(name) for name in names))
 
 
-def _tasks(asked: Sequence[str], protocols: Sequence[Protocol]) -> list[str]:
+def tasks_asked(asked: Sequence[str], protocols: Sequence[Protocol]) -> list[str]:
     declared = list(dict.fromkeys(task for protocol in protocols for task in protocol.tasks))
     for task in asked:
         if task not in TASKS:

@@ -12,6 +12,7 @@ from madbench.harness.cell import Cell
 from madbench.harness.data import CellData, Digest
 from madbench.harness.provenance import environment, peak_memory
 from madbench.harness.selection import selection_entries
+from madbench.harness.tuning_protocol import TuningProtocol
 from madbench.models.adapter import Account
 from madbench.tasks.contract import AnswerSpace, Task
 
@@ -56,8 +57,8 @@ def build_record(
         "run_id": cell.run_id,
         "train_id": cell.train_id,
         "status": "done",
-        "comparable": cell.limit is None,
-        "not_comparable_because": [] if cell.limit is None else [f"--limit {cell.limit}"],
+        "comparable": not _not_comparable(cell),
+        "not_comparable_because": _not_comparable(cell),
         "model": _model(cell, fitted.account),
         "protocol": {
             "name": protocol.name,
@@ -158,6 +159,11 @@ def metric_versions(cell: Cell, task: Task) -> dict[str, str]:
     return {**task.metric_versions, **chosen}
 
 
+def _not_comparable(cell: Cell) -> list[str]:
+    limited = [] if cell.limit is None else [f"--limit {cell.limit}"]
+    return [*limited, *(["a trial of tuning"] if isinstance(cell.protocol, TuningProtocol) else [])]
+
+
 def _model(cell: Cell, account: Account) -> dict[str, Any]:
     spec = cell.spec
     return {
@@ -224,7 +230,7 @@ def _labels(cell: Cell, fitted: Fitted) -> dict[str, int]:
     return {
         "train": cell.digest["train"]["n"] if fitted.labelled else 0,
         "select": select["n"] if select is not None and fitted.labelled else 0,
-        "tune": 0,
+        "tune": cell.spec.tune_labels,
         "teacher": fitted.account.teacher_labels,
         "unlabelled": fitted.account.unlabelled,
         # What a closed answer list was counted on; without one, no label outside train and select tells of answers.

@@ -25,9 +25,9 @@ def with_regions(source: Source) -> Source:
     """The source with mini's region features written, which takes some seconds once; any other source as it is."""
     if source.kind != "mini":
         return source
-    from madbench.mini.build import ensure_regions
+    from madbench.mini.build import TUNING_SEED, WORLD_SEED, ensure_regions, folder
 
-    ensure_regions(source.task)
+    ensure_regions(source.task, TUNING_SEED if source.root.parent == folder(TUNING_SEED) else WORLD_SEED)
     return replace(source, layout=locate(TASKS.load(source.task), source.root))
 
 

@@ -39,43 +39,44 @@ def content_hash(seed: int = WORLD_SEED, sizes: Mapping[str, Mapping[str, int]] 
     return sha256_of({"generator": GENERATOR, "seed": seed, "sizes": sizes or SIZES})[:12]
 
 
-def folder() -> Path:
-    """Where the world lies: `<madbench home>/mini-<hash12>`; not created here."""
-    return home() / f"mini-{content_hash()}"
+def folder(seed: int = WORLD_SEED) -> Path:
+    """Where a world lies: `<madbench home>/mini-<hash12>`; not created here."""
+    return home() / f"mini-{content_hash(seed)}"
 
 
-def ensure(task: str | None = None) -> Path:
+def ensure(task: str | None = None, seed: int = WORLD_SEED) -> Path:
     """The root of a task's files, written first if need be (5 to 10 s a task); without a task, all three and the world's folder.
+
+    seed: TUNING_SEED for the world that models are tuned on, which no table shows.
 
     Several processes may call it at once: each writes to a folder of its own, and the first to finish is kept.
     """
     if task is None:
         for one in TASKS:
-            ensure(one)
-        return folder()
+            ensure(one, seed)
+        return folder(seed)
     _known(task)
-    root = folder() / task
+    root = folder(seed) / task
     if not (root / COMPLETE).is_file():
-        _write_and_rename(root, lambda temporary: write_world(task, temporary), _is_complete)
+        _write_and_rename(root, lambda temporary: write_world(task, temporary, seed), _is_complete)
     return root
 
 
-def ensure_regions(task: str) -> Path:
-    """The folder of a task's region features in the world, written first if need be (some 20 s a task).
+def ensure_regions(task: str, seed: int = WORLD_SEED) -> Path:
+    """The folder of a task's region features in a world, written first if need be (some 20 s a task).
 
     They are no part of the world as it is first written: only models that read regions need them.
     """
-    root = ensure(task)
-    return (
-        root / regions.FOLDER if regions.is_complete(root / regions.FOLDER, WORLD_SEED) else write_regions(task, root)
-    )
+    root = ensure(task, seed)
+    out = root / regions.FOLDER
+    return out if regions.is_complete(out, seed) else write_regions(task, root, seed)
 
 
-def write_regions(task: str, root: Path) -> Path:
+def write_regions(task: str, root: Path, seed: int = WORLD_SEED) -> Path:
     """Write the region features of a whole world that lies at `root`, and return their folder; it appears complete."""
     out = root / regions.FOLDER
-    write = lambda temporary: regions.write(task, temporary, WORLD_SEED, SIZES[task])  # noqa: E731
-    _write_and_rename(out, write, lambda folder: regions.is_complete(folder, WORLD_SEED))
+    write = lambda temporary: regions.write(task, temporary, seed, SIZES[task])  # noqa: E731
+    _write_and_rename(out, write, lambda folder: regions.is_complete(folder, seed))
     return out
 
 

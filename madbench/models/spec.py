@@ -9,6 +9,7 @@ from typing import Any, Literal
 from pydantic import Field, field_validator, model_validator
 
 from madbench.files import sha256_of
+from madbench.models.tuned import Distribution, Tuned
 from madbench.protocols.schema import KEBAB, Provenance, Strict, TaskName
 from madbench.tasks.exposure import unknown_data_set
 
@@ -28,7 +29,8 @@ class ModelFile(Strict):
     options go to the adapter. Order of merging for a cell: options, tasks.<task>, profiles.<mini|real>.options,
     profiles.<mini|real>.tasks.<task>. Mappings merge key by key, everything else is replaced.
     needs, uses_select, only_tasks: override what the adapter class declares. seen: data sets the initial weights saw, by the
-    names of `madbench.tasks.exposure`.
+    names of `madbench.tasks.exposure`. search: what `madbench tune` tries, option -> values. tuned: the search that chose
+    values of this file; it is booked in records, and only the values it chose decide a training.
     """
 
     schema_: Literal[1] = Field(alias="schema")
@@ -45,6 +47,8 @@ class ModelFile(Strict):
     options: dict[str, Any] = {}
     tasks: dict[TaskName, dict[str, Any]] = {}
     profiles: dict[Literal["mini", "real"], Overlay] = {}
+    search: dict[str, Distribution] | None = None
+    tuned: Tuned | None = None
     provenance: Provenance = Provenance()
 
     @field_validator("seen")
@@ -76,12 +80,16 @@ class ModelFile(Strict):
             blind=self.blind,
             seen=tuple(self.seen),
             profile=profile,
+            tune_labels=0 if self.tuned is None else self.tuned.labels(task, profile),
         )
 
 
 @dataclass(frozen=True)
 class ModelSpec:
-    """A model file resolved for one task and one profile: what an adapter is given as `spec`."""
+    """A model file resolved for one task and one profile: what an adapter is given as `spec`.
+
+    tune_labels: labelled examples that the search for these options used.
+    """
 
     name: str
     version: int
@@ -91,6 +99,7 @@ class ModelSpec:
     blind: bool = False
     seen: tuple[str, ...] = ()
     profile: str = "real"
+    tune_labels: int = 0
 
     @property
     def hash(self) -> str:

@@ -80,12 +80,37 @@ def carve(rows: Sequence[Row], task: str, fraction: float) -> tuple[Sequence[Row
     training split must also give the unshifted evaluation rows (VQA-CP has no official ones).
     """
     units = _Units(rows, "image_id")
-    images = sorted(
+    images = _carving_order(units, task)
+    part = units.rows_of(images[: share(fraction, len(images))])
+    return where(rows, ~part), where(rows, part)
+
+
+def carve_last(
+    rows: Sequence[Row], task: str, fraction: float, most: int, first: float | None = None
+) -> tuple[Sequence[Row], Sequence[Row]]:
+    """As `carve`, from the end of the same order: what no `carve` takes, of this split or of another with these images.
+
+    most: rows of the part at most, the last image's aside when it alone has more. first: the fraction that `carve` takes,
+    which is in neither part.
+    """
+    units = _Units(rows, "image_id")
+    images = _carving_order(units, task)
+    reported = share(first, len(images)) if first is not None else 0
+    counts, taken, held = units.counts(), [], 0
+    for image in reversed(images[reported:][-share(fraction, len(images)) :]):
+        held += counts[image]
+        if taken and held > most:
+            break
+        taken.append(image)
+    part = units.rows_of(taken)
+    return where(rows, ~(part | units.rows_of(images[:reported]))), where(rows, part)
+
+
+def _carving_order(units: _Units, task: str) -> list:
+    return sorted(
         units.present(),
         key=lambda image: (hashlib.sha256(f"madbench-carve-v1|{task}|{image}".encode()).hexdigest(), image),
     )
-    part = units.rows_of(images[: share(fraction, len(images))])
-    return where(rows, ~part), where(rows, part)
 
 
 def draw_subset(
