@@ -8,7 +8,7 @@ import yaml
 from madbench.errors import ConfigError, UsageError
 from madbench.harness import run
 from madbench.harness.tuning import TuneRequest
-from madbench.harness.tuning_protocol import carving, tuning_protocol
+from madbench.harness.tuning_protocol import carving, tuning_protocol, tuning_worlds
 from madbench.harness.tuning_run import tune
 from madbench.harness.tuning_space import DEFAULT, check_space, difference, laid_over, points, shared, space_of
 from madbench.models.load import load_model
@@ -154,6 +154,18 @@ def test_on_mini_the_search_has_a_world_of_its_own(monkeypatch, tuning):
     assert not build.folder().exists(), "the world of the tables is not even written"
     ((_, tuned),) = result.found.values()
     assert tuned.tasks["vqa"].source == "mini" and tuned.labels("vqa", "real") == 0
+
+
+def test_regions_of_the_tuning_world_are_its_own(monkeypatch):
+    from madbench.harness.regions import with_regions
+    from madbench.mini import build, regions
+    from madbench.registry import TASKS
+    from madbench.tasks.sources import Source, locate
+
+    monkeypatch.setattr(build, "SIZES", {**build.SIZES, "vqa": {"train": 4, "val": 2, "test": 1}})
+    root = tuning_worlds(["vqa"])["vqa"]
+    found = with_regions(Source("vqa", "mini", root, locate(TASKS.load("vqa"), root)))
+    assert found.layout.regions.parent == root and regions.is_complete(found.layout.regions, build.TUNING_SEED)
 
 
 # --------------------------------------------------------------------------- the trials
