@@ -13,7 +13,7 @@ def report_command(
         list[Path] | None,
         typer.Argument(metavar="[DIR]...", help="Run folders to read (default: runs).", show_default=False),
     ] = None,
-    format: Annotated[str, typer.Option("--format", metavar="md|csv|json", help="What to write.")] = "md",
+    format: Annotated[str, typer.Option("--format", metavar="md|csv|json|latex|html", help="What to write.")] = "md",
     out: Annotated[Path | None, typer.Option("--out", help="Write to this file instead of the screen.")] = None,
     baseline: Annotated[
         str, typer.Option("--baseline", help="The model that the others are compared with.")
@@ -42,6 +42,16 @@ def report_command(
             help="Intervals of numbers that rest on a single run: Student's t, or 10,000 resamples of whole images.",
         ),
     ] = "t",
+    board: Annotated[
+        str,
+        typer.Option("--board", metavar="protocol|curve|shift|cost|groups|all", help="Show only one of the boards."),
+    ] = "all",
+    min_group: Annotated[
+        int, typer.Option("--min-group", help="The fewest items of a group that can be the worst one.")
+    ] = 50,
+    figures: Annotated[
+        Path | None, typer.Option("--figures", help="Also write the figures to this folder, as SVG and PNG.")
+    ] = None,
 ) -> None:
     """Compare what has been run: tables with intervals, differences and costs."""
     from madbench.report import report
@@ -56,7 +66,12 @@ def report_command(
         check=check,
         include_limited=include_limited,
         interval=interval,
+        board=board,
+        min_group=min_group,
+        figures=figures,
     )
+    if figures is not None:
+        typer.echo(f"wrote figures to {figures}", err=True)
     if check is not None:
         typer.echo(f"{check} is up to date")
     elif out is not None:

@@ -18,6 +18,8 @@ FORMATS = Registry(
         "md": "madbench.report.markdown:render",
         "csv": "madbench.report.csv:render",
         "json": "madbench.report.json:render",
+        "latex": "madbench.report.latex:render",
+        "html": "madbench.report.html:render",
     },
 )
 
@@ -34,18 +36,22 @@ def report(
     check: Path | str | None = None,
     include_limited: bool = False,
     interval: str = "t",
+    board: str = "all",
+    min_group: int = 50,
+    figures: Path | str | None = None,
 ) -> str:
     """The comparison tables of all records below `dirs`, as text; written to `out` too when given.
 
     baseline: the model the others are compared with. interval: `t`, or `bootstrap` for what rests on the items of one
-    run. published: `facts`, `all` or `none`, only beside real data.
+    run. published: `facts`, `all` or `none`, only beside real data. board: which boards to show (`all` or one of BOARDS).
+    min_group: the fewest items of a group that can be the worst one. figures: a folder for SVG and PNG files.
     Raises UsageError for an unknown format or baseline, DataMissing without records, DataMalformed for records that
     cannot be believed, NotComparable when `strict` finds anything missing, failed, limited or mixed, or when the file
     `check` differs from the text. The same records give the same bytes.
     """
     from madbench.errors import DataMissing, NotComparable, UsageError, did_you_mean
     from madbench.report import published as papers
-    from madbench.report.board import MINI, build_board
+    from madbench.report.board import BOARDS, MINI, Extent, build_board
     from madbench.report.records import load_runs, no_collection
 
     if format not in FORMATS:
@@ -58,23 +64,37 @@ def report(
         raise UsageError(f"--published is '{published}'", fix=f"choose one of {', '.join(papers.CHOICES)}")
     if interval not in INTERVALS:
         raise UsageError(f"--interval is '{interval}'", fix=f"choose one of {', '.join(INTERVALS)}")
+    if board not in ("all", *BOARDS):
+        hint = did_you_mean(board, BOARDS)
+        raise UsageError(
+            f"no board '{board}'" + (f"; {hint}" if hint else ""), fix=f"choose one of {', '.join(BOARDS)}, all"
+        )
+    if min_group < 1:
+        raise UsageError(f"--min-group is {min_group}", fix="give a number of items, 1 or more")
     if check is not None and not Path(check).is_file():
         raise DataMissing(f"no file '{check}' to check", fix="write it first with --out")
+    extent = Extent(BOARDS if board == "all" else (board,), min_group)
     with no_collection():
-        board = build_board(load_runs(dirs), baseline=baseline, include_limited=include_limited, interval=interval)
-        tasks = sorted({task for table in board.tables if table.source != MINI for task in table.tasks})
+        made = build_board(
+            load_runs(dirs), baseline=baseline, include_limited=include_limited, interval=interval, extent=extent
+        )
+        tasks = sorted({task for table in made.tables if table.source != MINI for task in table.tasks})
         if tasks and published != "none":
-            board.published = papers.choose(papers.load_published(), published, tasks)
-        text = FORMATS.load(format)(board)
-    if strict and board.problems:
-        shown = "\n  ".join(board.problems[:10])
-        more = f"\n  and {len(board.problems) - 10} more" if len(board.problems) > 10 else ""
+            made.published = papers.choose(papers.load_published(), published, tasks)
+        text = FORMATS.load(format)(made)
+    if strict and made.problems:
+        shown = "\n  ".join(made.problems[:10])
+        more = f"\n  and {len(made.problems) - 10} more" if len(made.problems) > 10 else ""
         raise NotComparable(
-            f"{len(board.problems)} things keep this board from being complete and comparable:\n  {shown}{more}",
+            f"{len(made.problems)} things keep this board from being complete and comparable:\n  {shown}{more}",
             fix="run what is missing, or leave out --strict",
         )
     if check is not None:
         _refuse_stale(Path(check), text)
+    if figures is not None:
+        from madbench.report.figures import write
+
+        write(made, Path(figures))
     if out is not None:
         from madbench.files import write_text
 

@@ -19,6 +19,7 @@ from madbench.report import notes
 from madbench.report.curves import Curve, Point, build_curves, rounded
 from madbench.report.design import design_lines
 from madbench.report.groups import MINIMUM, Worst, worst_groups
+from madbench.report.inline import plain
 from madbench.report.numbers import Group, Standing
 from madbench.report.predictions import CONTROL, Predictions, main_metric
 from madbench.report.ranking import corrected, ranks_of
@@ -282,7 +283,7 @@ def build_table(
         notes=notes.notes(records, groups, hidden, baseline, any(row.baseline for row in table_rows)),
         incomplete=notes.incomplete(groups, tasks, failures),
     )
-    table.notes += [*design_lines(table, baseline), *problems]
+    table.notes += [*design_lines(table, baseline), *map(plain, problems)]
     if why:
         problems.append(f"mixed: {why}")
     problems += table.incomplete
@@ -409,6 +410,9 @@ def _fill_task(task, columns, rows, baseline, failures, problems, extent) -> Non
         ranks = ranks_of(standings.pop(column), closed, column.condition, column.metric)
         for row, _ in rows.values():
             row.cells[column] = replace(row.cells[column], difference=differences[row.label], rank=ranks.get(row.label))
+    for _, groups in rows.values():
+        if task in groups:
+            groups[task].forget()  # pairs with other draws than most were read once more
 
 
 def _cell(group: Group, column: Column, standard: Group | None) -> Cell:

@@ -15,6 +15,7 @@ from dataclasses import dataclass
 from statistics import median
 from typing import Any
 
+from madbench.report.inline import code, plain
 from madbench.report.intervals import LEVEL, Parts, combined_quantile, equivalent_degrees
 from madbench.report.notes import task_title
 from madbench.report.statistics import Estimate
@@ -98,12 +99,12 @@ def design_lines(table: Any, baseline: str) -> list[str]:
             cells = [row.cells[column].difference for row in table.rows if not row.limited]
             parts = observed_parts([one for one in cells if one is not None])
             if parts is not None:
-                said.append(f"{column.condition} {100 * minimum_detectable(parts):.2f}")
+                said.append(f"{plain(column.condition)} {100 * minimum_detectable(parts):.2f}")
                 draws.add(len(parts) > 1)
         if said:
             beyond = "" if True in draws else ", one draw: items only"
             lines.append(
-                f"{task_title(task)}: smallest true difference to `{baseline}` that this design finds with {POWER:.0%} power "
+                f"{task_title(task)}: smallest true difference to {code(baseline)} that this design finds with {POWER:.0%} power "
                 f"(test at 5 %, not corrected; median variances of the rows{beyond}): {', '.join(said)} points."
             )
     return lines

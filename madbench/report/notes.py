@@ -7,6 +7,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 from madbench.errors import NotComparable
+from madbench.report.inline import code, codes, plain
 from madbench.report.records import Failure, Record
 
 EXTERNAL = "‡"  # the mark of a row whose training nobody here has seen
@@ -66,7 +67,7 @@ def notes(
     if records[0].source == "mini":
         lines.append(MINI_LINE)
     if not has_baseline:
-        lines.append(f"No differences: no single row of the baseline `{baseline}` is here.")
+        lines.append(f"No differences: no single row of the baseline {code(baseline)} is here.")
     if any(record.model.startswith(("mad", "clip-td")) for record in records):
         lines.append(OUR_READING)
     lines += _marks(groups)
@@ -77,15 +78,15 @@ def notes(
     if supervised:
         whose = " (mini: the scene attributes its CLIP was trained on)" if records[0].source == "mini" else ""
         lines.append(
-            f"The teachers or frozen encoders of {_code(supervised)} saw supervision from this task's data{whose}; it is counted under "
+            f"The teachers or frozen encoders of {codes(supervised)} saw supervision from this task's data{whose}; it is counted under "
             "`labels: teacher`."
         )
     if hidden:
         names = sorted({record.model for record in hidden})
         reasons = sorted({reason for record in hidden for reason in record.content.get("not_comparable_because") or []})
-        because = f": {'; '.join(reasons)}" if reasons else ""
+        because = f": {plain('; '.join(reasons))}" if reasons else ""
         lines.append(
-            f"Hidden: {len(hidden)} limited records of {_code(names)}{because} (`--include-limited` shows them)."
+            f"Hidden: {len(hidden)} limited records of {codes(names)}{because} (`--include-limited` shows them)."
         )
     bare = [record for record in records if not record.has_predictions]
     if bare:
@@ -139,7 +140,7 @@ def _marks(groups: Mapping) -> list[str]:
         for task, group in by_task.items():
             for record in group.runs.values():
                 model = record.content["model"]
-                marks = [note for note in model.get("notes") or [] if note != NOT_WITNESSED]
+                marks = [plain(note) for note in model.get("notes") or [] if note != NOT_WITNESSED]
                 marks += _seen(record)
                 if record.content.get("division") == "external":
                     marks.append(f"{EXTERNAL} external: {NOT_WITNESSED}")
@@ -147,7 +148,7 @@ def _marks(groups: Mapping) -> list[str]:
                     marks.append("open division: outside the protocol's budget or rules")
                 for mark in marks:
                     said[label, mark].add(task_title(task))
-    return [f"`{label}` ({', '.join(sorted(tasks))}): {mark}." for (label, mark), tasks in sorted(said.items())]
+    return [f"{code(label)} ({', '.join(sorted(tasks))}): {mark}." for (label, mark), tasks in sorted(said.items())]
 
 
 def exposure(record: Record) -> list[Mapping[str, str]]:
@@ -160,14 +161,14 @@ def _seen(record: Record) -> list[str]:
     if not seen:
         return []
     if "exposure" not in record.content:
-        return [f"† its initial weights saw {', '.join(seen)}"]
+        return [f"† its initial weights saw {plain(', '.join(seen))}"]
     by_cause: dict[tuple[str, str, str], list[str]] = defaultdict(list)
     for one in exposure(record):
-        by_cause[one["seen"], one["level"], one["reason"]].append(f"`{one['condition']}`")
+        by_cause[one["seen"], one["level"], one["reason"]].append(code(one["condition"]))
     if not by_cause:
-        return [f"its initial weights saw {', '.join(seen)}, which is not known to expose a condition here"]
+        return [f"its initial weights saw {plain(', '.join(seen))}, which is not known to expose a condition here"]
     return [
-        f"† on {', '.join(conditions)}: its initial weights saw {data_set} ({level}): {reason}"
+        f"† on {', '.join(conditions)}: its initial weights saw {plain(data_set)} ({plain(level)}): {plain(reason)}"
         for (data_set, level, reason), conditions in by_cause.items()
     ]
 
@@ -190,12 +191,15 @@ def _attacks(records: Sequence[Record]) -> list[str]:
                 said[record.task, "attack by a model that the score file does not name"].add(name)
                 continue
             train_id = str(attack.get("train_id") or "unknown")[:12]
-            trained = f"{attack['protocol']}, " if attack.get("protocol") else ""
-            said[record.task, f"attack by `{model}` ({trained}train id {train_id})"].add(name)
+            trained = f"{attack['protocol']}," if attack.get("protocol") else ""
+            said[
+                record.task,
+                f"attack by {code(model)} ({plain(trained)}{' ' if trained else ''}train id {plain(train_id)})",
+            ].add(name)
     lines = []
     for (task, words), names in sorted(said.items()):
         own = " The row marked white-box is the attack model itself." if "`" in words and _attacked(records) else ""
-        lines.append(f"{task_title(task)} {', '.join(sorted(names))}: {words}.{own}")
+        lines.append(f"{task_title(task)} {plain(', '.join(sorted(names)))}: {words}.{own}")
     return lines
 
 
@@ -227,7 +231,7 @@ def _vocabularies(records: Sequence[Record], groups: Mapping) -> list[str]:
             leak = f", the reported {', '.join(both)} among them" if both else ""
             lines.append(
                 f"{task_title(task)}: the answer vocabulary is closed: {n:,} answers counted on {counted} annotated "
-                f"rows{leak}; they are booked as `labels: vocabulary`." + (f" It is {note}." if note else "")
+                f"rows{leak}; they are booked as `labels: vocabulary`." + (f" It is {plain(note)}." if note else "")
             )
     return lines
 
@@ -250,7 +254,7 @@ def _ceiling_parts(groups: Mapping) -> list[str]:
         parts.append(f"draw {draw} {usual[draw]}")
         for text, labels in sorted(of_draw[draw].items()):
             if text != usual[draw]:
-                parts.append(f"draw {draw}, {_code(labels)}, {text}")
+                parts.append(f"draw {draw}, {codes(labels)}, {text}")
     return parts
 
 
@@ -274,7 +278,7 @@ def _data_notes(records: Sequence[Record]) -> list[str]:
         if any(data.get("official") is False for data in here) and records[0].source != "mini":
             problems = sorted({problem for data in here for problem in data.get("official_problems") or []})
             more = f" and {len(problems) - 1} more" if len(problems) > 1 else ""
-            example = f": {problems[0]}{more}" if problems else ""
+            example = f": {plain(problems[0])}{more}" if problems else ""
             lines.append(f"{task_title(task)}: not official counts{example}.")
         if any(data.get("image_overlap") == "by-construction" for data in here):
             lines.append(
@@ -290,7 +294,9 @@ def _data_notes(records: Sequence[Record]) -> list[str]:
                 if not condition.get("available", True)
             }
         )
-        lines += [f"{task_title(task)}: condition `{name}` is not available: {reason}." for name, reason in absent]
+        lines += [
+            f"{task_title(task)}: condition {code(name)} is not available: {plain(reason)}." for name, reason in absent
+        ]
         lines += _counts([record for record in records if record.task == task])
     return lines
 
@@ -301,22 +307,20 @@ def _counts(records: Sequence[Record]) -> list[str]:
     for record in records:
         for split, skipped in sorted((record.content["data"].get("skipped") or {}).items()):
             text = _numbers(skipped) if isinstance(skipped, Mapping) else f"{skipped:,}"
-            said.add(f"{task_title(record.task)}: rows skipped in {split}: {text}.")
+            said.add(f"{task_title(record.task)}: rows skipped in {plain(split)}: {text}.")
         for name, condition in record.conditions.items():
             text = _numbers(condition.get("about") or {})
             if text:
-                said.add(f"{task_title(record.task)} {name}: {text}.")
+                said.add(f"{task_title(record.task)} {plain(name)}: {text}.")
     return sorted(said)
 
 
 def _numbers(facts: Mapping[str, Any]) -> str:
     """`rows without scores 12, relabelled 3` from counts, in their order; whatever is no count is left out."""
-    return ", ".join(f"{name.replace('_', ' ')} {count:,}" for name, count in facts.items() if type(count) is int)
+    return ", ".join(
+        f"{plain(name.replace('_', ' '))} {count:,}" for name, count in facts.items() if type(count) is int
+    )
 
 
 def _list(values: Iterable[str]) -> str:
     return ", ".join(sorted(set(values)))
-
-
-def _code(names: Iterable[str]) -> str:
-    return ", ".join(f"`{name}`" for name in names)
