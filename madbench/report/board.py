@@ -15,7 +15,7 @@ from functools import cache
 
 from madbench.errors import DataMissing, UsageError, did_you_mean
 from madbench.files import sha256_of
-from madbench.report import notes
+from madbench.report import cells, notes
 from madbench.report.curves import Curve, Point, build_curves, rounded
 from madbench.report.design import design_lines
 from madbench.report.groups import MINIMUM, Worst, worst_groups
@@ -396,7 +396,7 @@ def _fill_task(task, columns, rows, baseline, failures, problems, extent) -> Non
                 standings[column][row.label] = standing
         row.costs[task] = {name: group.average(*path) for name, path in COSTS.items()}
         main = {one.condition: one.metric for one in compared if one.metric == headline.get(one.condition)}
-        if "curve" in extent.shown and (point := _point(group, columns, fraction)) is not None:
+        if "curve" in extent.shown and (point := _point(row, group, columns, fraction)) is not None:
             row.points[task] = point
         if "groups" in extent.shown:
             row.worst[task] = worst_groups(group, main, extent.minimum)
@@ -436,7 +436,7 @@ def _cell(group: Group, column: Column, standard: Group | None) -> Cell:
     return Cell("missing" if found is None else "done", found, difference, exposed and found is not None)
 
 
-def _point(group: Group, columns: Sequence[Column], fraction: float | None) -> Point | None:
+def _point(row: Row, group: Group, columns: Sequence[Column], fraction: float | None) -> Point | None:
     """The row's point of a low-shot curve: its score on the first unshifted condition."""
     data = group.any.content["data"]
     column = next((one for one in columns if one.role == "id" and one.metric == group.any.content["primary"]), None)
@@ -448,6 +448,7 @@ def _point(group: Group, columns: Sequence[Column], fraction: float | None) -> P
     versions = group.any.conditions[column.condition].get("metric_versions") or {}
     return Point(
         fraction,
+        cells.label(row).text,
         column.condition,
         column.metric,
         versions.get(column.metric, "1"),

@@ -7,6 +7,7 @@ import io
 from collections.abc import Iterator
 
 from madbench.report.board import Board, Row, Table
+from madbench.report.curves import Curve, Line
 from madbench.report.statistics import Estimate
 
 # What a spreadsheet is filtered by comes first. Published results stay out: they were not measured here.
@@ -62,6 +63,9 @@ def render(board: Board) -> str:
     for table in board.tables:
         for row in table.rows:
             writer.writerows(_lines(board, table, row))
+    for curve in board.curves:
+        for line in curve.lines:
+            writer.writerow(_area(board, curve, line))
     return buffer.getvalue()
 
 
@@ -96,10 +100,38 @@ def _lines(board: Board, table: Table, row: Row) -> Iterator[dict]:
             **_estimate("", cell.estimate),
             **_estimate("difference", cell.difference),
         }
+    for task, found in row.worst.items():
+        for one in found:
+            yield {
+                **start(task),
+                "condition": one.condition,
+                "role": "worst-group",
+                "metric": f"{one.kind}={one.name}" if one.name else one.kind,
+                "state": "missing" if one.estimate is None else "done",
+                "items": _text(one.items) if one.name else "",
+                **_estimate("", one.estimate),
+            }
     for task, costs in row.costs.items():
         for name, value in costs.items():
             state = "missing" if value is None else "done"
             yield {**start(task), "role": "cost", "metric": name, "state": state, "value": _text(value)}
+
+
+def _area(board: Board, curve: Curve, line: Line) -> dict:
+    """The area under a low-shot curve; its protocols in the order of their fractions."""
+    return {
+        "protocol": " ".join(curve.protocols[one] for one in curve.fractions),
+        "source": curve.source,
+        "task": curve.task,
+        "model": line.label,
+        "condition": curve.condition,
+        "role": "curve-area",
+        "metric": curve.metric,
+        "state": "missing" if line.area is None else "done",
+        "baseline": board.baseline,
+        **_estimate("", line.area),
+        **_estimate("difference", line.area_difference),
+    }
 
 
 def _estimate(prefix: str, found: Estimate | None) -> dict[str, str]:

@@ -47,6 +47,7 @@ class Point:
     """One row of one table in one task, on an unshifted condition. standing: None without item scores."""
 
     fraction: float
+    title: str
     condition: str
     metric: str
     version: str
@@ -72,9 +73,10 @@ class Crossing:
 
 @dataclass
 class Line:
-    """One model. points, differences (to the baseline): by fraction."""
+    """One model. title: its label with its marks. points, differences (to the baseline): by fraction."""
 
     label: str
+    title: str
     baseline: bool
     points: dict[float, Estimate] = field(default_factory=dict)
     differences: dict[float, Estimate] = field(default_factory=dict)
@@ -117,7 +119,15 @@ def build_curves(tables: Sequence, baseline: str) -> list[Curve]:
                 if known is not None and id(known) not in digests:
                     digests[id(known)] = sha256_of_lines(known.ids.tolist())
                 items = "" if known is None else digests[id(known)]
-                family = (table.source != "mini", table.source, task, point.condition, point.metric, point.version)
+                family = (
+                    table.source != "mini",
+                    table.source,
+                    task != "vcr",
+                    task,
+                    point.condition,
+                    point.metric,
+                    point.version,
+                )
                 families[(*family, point.closed, point.items or 0, items)][table.protocol][row.label] = point
                 if row.baseline and row.model == baseline.partition("#")[0]:
                     standard[table.source, task].add(row.label)
@@ -125,8 +135,8 @@ def build_curves(tables: Sequence, baseline: str) -> list[Curve]:
     for key in sorted(families):
         chosen, left_out = _one_protocol_a_fraction(families[key])
         if len(chosen) > 1:
-            number = 1 + sum((one.source, one.task, one.condition) == (key[1], key[2], key[3]) for one in curves)
-            labels = standard[key[1], key[2]]
+            number = 1 + sum((one.source, one.task, one.condition) == (key[1], key[3], key[4]) for one in curves)
+            labels = standard[key[1], key[3]]
             curves.append(_curve(key, number, chosen, left_out, labels, baseline))
     return curves
 
@@ -145,7 +155,7 @@ def _one_protocol_a_fraction(protocols: Mapping[str, Mapping[str, Point]]) -> tu
 
 
 def _curve(key, number, chosen, left_out, labels, baseline) -> Curve:
-    _, source, task, condition, metric, *_ = key
+    _, source, _, task, condition, metric, *_ = key
     fractions = list(chosen)
     by_label: dict[str, dict[float, Point]] = defaultdict(dict)
     for fraction, (_, points) in chosen.items():
@@ -172,7 +182,8 @@ def _curve(key, number, chosen, left_out, labels, baseline) -> Curve:
 
 
 def _line(label: str, points: Mapping[float, Point], fractions: Sequence[float], reference) -> Line:
-    line = Line(label, reference is None, {fraction: point.estimate for fraction, point in points.items()})
+    title = next(iter(points.values())).title
+    line = Line(label, title, reference is None, {fraction: point.estimate for fraction, point in points.items()})
     whole = [points[fraction].standing if fraction in points else None for fraction in fractions]
     weights = trapezoid(fractions)
     if all(whole):
@@ -247,7 +258,7 @@ def crossing(apart: Mapping[float, tuple[tuple, Totals]]) -> Crossing:
         since = next((place for place in reversed(range(len(grid))) if not (above[place] and sure[place])), None)
         if since == len(grid) - 1:
             return Crossing(None, None, None, f"above the baseline at {percent(last)}, 0 not excluded")
-        return Crossing(None, None, None, f"helps to {percent(last)}, 0 excluded from {percent(grid[since + 1][0])} on")
+        return Crossing(None, None, None, f"helps to {percent(last)}, 0 excluded above {percent(grid[since][0])}")
     place = max(place for place in range(1, len(grid)) if above[place - 1] and not above[place])
     (before, positive), (after, negative) = grid[place - 1], grid[place]
     share = positive.value / (positive.value - negative.value)
@@ -275,7 +286,7 @@ def table(curve: Curve, baseline: str) -> tuple[list[str], list[list[Text]]]:
         stops = Text(cells.NOTHING) if line.crossing is None else Text(line.crossing.words, number=line.crossing.at)
         lines.append(
             [
-                Text(line.label + (" (baseline)" if line.baseline and line.label.startswith(baseline) else "")),
+                Text(line.title),
                 *(cells.estimate(line.points.get(fraction)) for fraction in curve.fractions),
                 cells.estimate(line.area),
                 difference,

@@ -49,6 +49,7 @@ SETTINGS = {
     "ytick.color": INK,
     "axes.spines.top": False,
     "axes.spines.right": False,
+    "axes.facecolor": "none",
     "axes.grid": True,
     "axes.axisbelow": True,
     "grid.color": LINE,
@@ -205,6 +206,9 @@ def _cost(canvas, points: Sequence[tuple[str, float, Any]], places: Mapping[str,
             **_look(places[label]),
         )
     axes.set_xscale("log")
+    # The usual labels of a log axis are formulas, and formulas are off.
+    axes.xaxis.set_major_formatter(lambda seconds, _: f"{seconds:g}")
+    axes.xaxis.set_minor_formatter(lambda *_: "")
     axes.set_xlabel("seconds of training (log scale), teachers included")
     axes.set_ylabel("score (%), 95% interval")
     _legend(canvas, axes)
@@ -231,7 +235,7 @@ def _rows(axes, labels: Sequence[str]) -> None:
 
 
 def _legend(canvas, axes) -> None:
-    canvas.legend(*axes.get_legend_handles_labels(), loc="outside right upper")
+    canvas.legend(*axes.get_legend_handles_labels(), loc="outside lower center", ncols=4)
 
 
 def _short(name: str) -> str:

@@ -6,6 +6,7 @@ import json
 from dataclasses import asdict
 
 from madbench.report.board import Board, Table
+from madbench.report.curves import Curve
 from madbench.report.statistics import Estimate
 
 
@@ -15,6 +16,7 @@ def render(board: Board) -> str:
         "baseline": board.baseline,
         "interval": board.interval,
         "tables": [_table(table) for table in board.tables],
+        "curves": [_curve(curve) for curve in board.curves],
         "incomplete": board.incomplete,
         "problems": board.problems,
         # Percent, measured by others: a key of its own, never among the rows.
@@ -49,6 +51,10 @@ def _table(table: Table) -> dict:
                 "is_baseline": row.baseline,
                 "cells": cells,
                 "costs": row.costs,
+                "worst_groups": {
+                    task: [{**asdict(one), "estimate": _estimate(one.estimate)} for one in found]
+                    for task, found in row.worst.items()
+                },
             }
         )
     return {
@@ -61,6 +67,29 @@ def _table(table: Table) -> dict:
         "notes": table.notes,
         "incomplete": table.incomplete,
         "rows": rows,
+    }
+
+
+def _curve(curve: Curve) -> dict:
+    return {
+        "source": curve.source,
+        "task": curve.task,
+        "condition": curve.condition,
+        "metric": curve.metric,
+        "points": [{"fraction": one, "protocol": curve.protocols[one]} for one in curve.fractions],
+        "notes": curve.notes,
+        "rows": [
+            {
+                "model": line.label,
+                "is_baseline": line.baseline,
+                "scores": [_estimate(line.points.get(one)) for one in curve.fractions],
+                "differences": [_estimate(line.differences.get(one)) for one in curve.fractions],
+                "area": _estimate(line.area),
+                "area_difference": _estimate(line.area_difference),
+                "crossing": None if line.crossing is None else asdict(line.crossing),
+            }
+            for line in curve.lines
+        ],
     }
 
 

@@ -38,10 +38,12 @@ class Cells:
         shifted: tuple[str, str] | None = None,
         predictions: bool = True,
         scores: np.ndarray | None = None,
+        groups: dict[str, list[str | None]] | None = None,
         edit=None,
         **top,
     ) -> Path:
         """One finished cell; returns its folder. shifted: (name, kind). scores: `[items]` for a one-leg task.
+        groups: kind -> the group of each item of the unshifted condition.
 
         edit(content) may change the record before it is written; further keywords replace its top-level fields.
         """
@@ -80,7 +82,8 @@ class Cells:
         folder.mkdir(parents=True)
         if predictions:
             for name, (row_ids, row_units, by_leg) in files.items():
-                self._parquet(folder / "predictions" / f"{name}@100.parquet", row_ids, row_units, by_leg, rng)
+                kinds = groups if name == ID[task] else None
+                self._parquet(folder / "predictions" / f"{name}@100.parquet", row_ids, row_units, by_leg, rng, kinds)
         write_json(folder / "manifest.json", manifest)
         write_json(folder / "record.json", content)
         return folder
@@ -186,7 +189,7 @@ class Cells:
             "finished_at": "2026-01-01T00:00:14Z",
         }
 
-    def _parquet(self, path: Path, ids, units, by_leg, rng) -> None:
+    def _parquet(self, path: Path, ids, units, by_leg, rng, groups=None) -> None:
         path.parent.mkdir(parents=True, exist_ok=True)
         # Rows lie in the order of opaque ids, so another order than the reader's, and another one each time.
         order = rng.permutation(len(ids))
@@ -196,6 +199,9 @@ class Cells:
                 columns[f"{leg}_prediction"] = ["0"] * len(ids)
                 columns[f"{leg}_scores"] = pyarrow.array([[0.5, 0.5]] * len(ids), pyarrow.list_(pyarrow.float32()))
             columns[f"{leg}_correct"] = values[order]
+        for kind, names in (groups or {}).items():
+            found = pyarrow.array([names[place] for place in order], pyarrow.string())
+            columns[f"group_{kind}"] = found.dictionary_encode()
         pyarrow.parquet.write_table(pyarrow.table(columns), path)
 
 
