@@ -6,7 +6,6 @@ import pytest
 
 from madbench.protocols import Protocol, load_protocol
 
-
 HASHES = {"lowshot-1pct": "024ce8a80c41", "full": "264fd3914e5a", "domainshift": "57f47ade15a8"}
 
 
