@@ -135,9 +135,9 @@ def test_published_results_stand_only_on_boards_of_real_data(study):
 
 def test_unknown_formats_name_what_exists(study):
     with pytest.raises(UsageError) as caught:
-        report([study.root], format="latex")
-    assert "no report format 'latex'" in str(caught.value)
-    assert caught.value.fix == "choose one of csv, json, md"
+        report([study.root], format="docx")
+    assert "no report format 'docx'" in str(caught.value)
+    assert caught.value.fix == "choose one of csv, html, json, latex, md"
     with pytest.raises(UsageError, match="--published is 'some'"):
         report([study.root], published="some")
 
