@@ -380,7 +380,11 @@ def _fill_task(task, columns, rows, baseline, failures, problems, extent) -> Non
     compared = [column for column in columns if column.role in ("id", "shifted")]
     standings: dict[Column, dict[str, Standing]] = {column: {} for column in compared}
     here = [record for _, groups in rows.values() if task in groups for record in groups[task].runs.values()]
-    headline = headlines(here) if here else {}
+    primary = here[0].content["primary"] if here else ""
+    metrics: dict[str, set[str]] = defaultdict(set)
+    for column in compared:
+        metrics[column.condition].add(column.metric)
+    main = {condition: main_metric(found, primary) for condition, found in metrics.items()}
     shares = [found for record in here if (found := record.content["data"].get("train_fraction")) is not None]
     fraction = rounded(sum(shares) / len(shares)) if shares else None
     for row, groups in rows.values():
@@ -395,7 +399,6 @@ def _fill_task(task, columns, rows, baseline, failures, problems, extent) -> Non
             if standing is not None:
                 standings[column][row.label] = standing
         row.costs[task] = {name: group.average(*path) for name, path in COSTS.items()}
-        main = {one.condition: one.metric for one in compared if one.metric == headline.get(one.condition)}
         if "curve" in extent.shown and (point := _point(row, group, columns, fraction)) is not None:
             row.points[task] = point
         if "groups" in extent.shown:

@@ -11,6 +11,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
@@ -49,15 +50,17 @@ class Worst:
 def worst_groups(group: Group, conditions: Mapping[str, str], minimum: int) -> list[Worst]:
     """conditions: condition -> the metric that stands for it. Empty where predictions hold no groups."""
     found = []
+    replicates = group.replicates()
     for condition, metric in conditions.items():
-        replicates = group.replicates()
-        scored = group.scores(replicates, condition, metric) if replicates.records else None
-        names = None if scored is None else _names(group.any, condition, scored[1].ids)
-        if scored is None or names is None:
+        names = _named(group.any, condition)
+        scored = None if names is None else group.scores(replicates, condition, metric)
+        if scored is None:
             continue
-        for kind, of_items in names.items():
+        for kind, of_items in _aligned(names, scored[1].ids).items():
             found.append(
-                _worst(condition, kind, of_items, scored[0], scored[1].units, replicates.basis, minimum, group.counts())
+                _worst(
+                    condition, kind, of_items, scored[0], scored[1].units, replicates.basis, minimum, replicates.counts
+                )
             )
     return found
 
@@ -77,29 +80,32 @@ def _worst(condition, kind, of_items, scores, units, basis, minimum, counts) -> 
     return Worst(condition, kind, name, len(places), estimate, sum(means.values()) / len(means), len(large), small)
 
 
-def _names(record: Record, condition: str, ids: np.ndarray) -> dict[str, np.ndarray] | None:
-    """kind -> the group of each item (empty: in none), from any run's file: groups follow from the data."""
-    import pyarrow.parquet
-
+def _named(record: Record, condition: str) -> Any | None:
+    """A table of example_id and group_<kind> from a run's file (groups follow from the data), None without groups."""
     name = condition.removesuffix(CONTROL).removesuffix(COMPLEMENT)
     declared = record.conditions[name]
     stored = declared["of"] if declared["kind"] == "rows" or condition != name else name
     if record.archived is not None:
         table = record.archived.table(stored)
-        columns = [] if table is None else [one for one in table.column_names if one.startswith(PREFIX)]
-    else:
-        path: Path = record.folder / "predictions" / f"{stored}@{record.step}.parquet"
-        names = pyarrow.parquet.read_schema(path).names if path.is_file() else []
-        columns = [one for one in names if one.startswith(PREFIX)]
-        table = pyarrow.parquet.read_table(path, columns=["example_id", *columns]) if columns else None
-    if not columns:
+        return table if table is not None and any(one.startswith(PREFIX) for one in table.column_names) else None
+    path: Path = record.folder / "predictions" / f"{stored}@{record.step}.parquet"
+    if not path.is_file():
         return None
+    import pyarrow.parquet
+
+    columns = [one for one in pyarrow.parquet.read_schema(path).names if one.startswith(PREFIX)]
+    return pyarrow.parquet.read_table(path, columns=["example_id", *columns]) if columns else None
+
+
+def _aligned(table: Any, ids: np.ndarray) -> dict[str, np.ndarray]:
+    """kind -> the group of each item of `ids` (empty: in none)."""
     known = np.asarray(table["example_id"].to_pylist(), dtype=np.str_)
     order = np.argsort(known, kind="stable")
     places = order[np.searchsorted(known[order], ids)]
     return {
         column.removeprefix(PREFIX): np.asarray([one or "" for one in table[column].to_pylist()], dtype=np.str_)[places]
-        for column in columns
+        for column in table.column_names
+        if column.startswith(PREFIX)
     }
 
 

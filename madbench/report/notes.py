@@ -40,12 +40,11 @@ def facts(records: Sequence[Record], tasks: Sequence[str]) -> dict[str, dict[str
             "seeds": ranges(record.run[1] for record in here),
             "madbench": _list((record.content.get("environment") or {}).get("madbench", "?") for record in here),
         }
-        versions = {
-            name.partition(":")[0]: version
-            for record in here
-            for condition in record.conditions.values()
-            for name, version in (condition.get("metric_versions") or {}).items()
-        }
+        stated: dict[str, str] = {}
+        for record in here:
+            for condition in record.conditions.values():
+                stated.update(condition.get("metric_versions") or {})
+        versions = {name.partition(":")[0]: version for name, version in stated.items()}
         found[task]["metrics"] = ", ".join(f"{name} v{versions[name]}" for name in sorted(versions))
         ceilings = {
             (space["n"], space["ceiling"])
