@@ -83,7 +83,9 @@ def _worst(condition, kind, of_items, scores, units, basis, minimum, counts) -> 
 def _named(record: Record, condition: str) -> Any | None:
     """A table of example_id and group_<kind> from a run's file (groups follow from the data), None without groups."""
     name = condition.removesuffix(CONTROL).removesuffix(COMPLEMENT)
-    declared = record.conditions[name]
+    declared = record.conditions.get(name)
+    if declared is None:
+        return None
     stored = declared["of"] if declared["kind"] == "rows" or condition != name else name
     if record.archived is not None:
         table = record.archived.table(stored)
