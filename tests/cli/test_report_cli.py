@@ -66,7 +66,7 @@ def test_out_writes_the_file_and_check_accepts_it(invoke, runs, tmp_path):
 
 def test_errors_are_left_to_the_program_around_it(invoke, runs, tmp_path):
     assert isinstance(invoke(tmp_path / "absent").exception, DataMissing)
-    assert isinstance(invoke(runs, "--format", "html").exception, UsageError)
+    assert isinstance(invoke(runs, "--format", "pdf").exception, UsageError)
 
 
 @pytest.mark.parametrize(

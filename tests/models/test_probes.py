@@ -50,7 +50,9 @@ def test_an_image_never_crosses_folds():
 def test_a_class_missing_from_the_fitting_folds_gets_the_floor():
     rng = np.random.default_rng(2)
     targets = np.array([0, 1] * 20 + [2])
-    data = ProbeData(rng.normal(size=(41, 1, 5)).astype(np.float32), targets, folds=np.append(np.arange(40) // 2 % 2, 2))
+    data = ProbeData(
+        rng.normal(size=(41, 1, 5)).astype(np.float32), targets, folds=np.append(np.arange(40) // 2 % 2, 2)
+    )
     probability, _ = cross_fitted(data, 3, seed=0)
     assert probability[-1] == 1 / 3  # the head itself, which never saw it, says next to nothing
     assert (probability[:-1] != 1 / 3).all()
