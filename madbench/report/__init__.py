@@ -51,8 +51,9 @@ def report(
     """
     from madbench.errors import DataMissing, NotComparable, UsageError, did_you_mean
     from madbench.report import published as papers
-    from madbench.report.board import BOARDS, MINI, Extent, build_board
+    from madbench.report.board import build_board
     from madbench.report.records import load_runs, no_collection
+    from madbench.report.tables import BOARDS, MINI, Extent
 
     if format not in FORMATS:
         hint = did_you_mean(format, FORMATS.names())

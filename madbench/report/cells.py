@@ -9,7 +9,7 @@ from madbench.report.notes import EXTERNAL
 from madbench.report.statistics import Estimate
 
 if TYPE_CHECKING:
-    from madbench.report.board import Cell, Row
+    from madbench.report.tables import Cell, Row
 
 NOTHING = "–"
 

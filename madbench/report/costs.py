@@ -5,9 +5,9 @@ from __future__ import annotations
 from typing import Any
 
 from madbench.report import cells
-from madbench.report.board import Table
 from madbench.report.cells import Text
 from madbench.report.notes import task_title
+from madbench.report.tables import Table
 
 ABOUT = (
     "Times are of the machine that ran them and compare only within one; `teacher s` is the teachers' share of `fit s`, "

@@ -6,9 +6,9 @@ import csv
 import io
 from collections.abc import Iterator
 
-from madbench.report.board import Board, Row, Table
 from madbench.report.curves import Curve, Line
 from madbench.report.statistics import Estimate
+from madbench.report.tables import Board, Row, Table
 
 # What a spreadsheet is filtered by comes first. Published results stay out: they were not measured here.
 FIELDS = [

@@ -10,10 +10,10 @@ from dataclasses import dataclass
 from typing import Any
 
 from madbench.report import cells, costs, curves, groups, shifts
-from madbench.report.board import BOARDS, Board, Column, Row, Table
 from madbench.report.cells import Text
 from madbench.report.inline import plain
 from madbench.report.notes import task_title
+from madbench.report.tables import BOARDS, Board, Column, Row, Table
 
 # More columns than this and the headline is split into one table per task, or no line fits a screen.
 WIDEST = 8

@@ -16,8 +16,8 @@ from pathlib import Path
 from typing import Any
 
 from madbench.report import document
-from madbench.report.board import Board
 from madbench.report.curves import percent
+from madbench.report.tables import Board
 
 INK, LINE = "#1b1f24", "#c9d1d9"
 # Light, dark: series by series the same hue. The page has them as CSS variables.

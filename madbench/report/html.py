@@ -11,8 +11,8 @@ import hashlib
 from functools import cache
 
 from madbench.report import document, figures
-from madbench.report.board import Board
 from madbench.report.inline import spans
+from madbench.report.tables import Board
 
 
 def render(board: Board) -> str:

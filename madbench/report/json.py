@@ -5,9 +5,9 @@ from __future__ import annotations
 import json
 from dataclasses import asdict
 
-from madbench.report.board import Board, Table
 from madbench.report.curves import Curve
 from madbench.report.statistics import Estimate
+from madbench.report.tables import Board, Table
 
 
 def render(board: Board) -> str:

@@ -10,9 +10,9 @@ import re
 from collections.abc import Iterator, Sequence
 
 from madbench.report import document
-from madbench.report.board import Board
 from madbench.report.cells import Text
 from madbench.report.inline import spans
+from madbench.report.tables import Board
 
 LONGEST = 45  # lines of a table on one page
 

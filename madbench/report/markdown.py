@@ -9,9 +9,9 @@ import re
 from collections.abc import Sequence
 
 from madbench.report import document
-from madbench.report.board import Board
 from madbench.report.cells import Text
 from madbench.report.inline import spans
+from madbench.report.tables import Board
 
 _SPECIAL = re.compile(r"[\\`*<]|(?<=\])\(|~~|&(?=#|[a-zA-Z])")
 _TICKS = re.compile(r"`+")

@@ -9,8 +9,8 @@ from __future__ import annotations
 from typing import Any
 
 from madbench.report import cells
-from madbench.report.board import Cell, Column, Table
 from madbench.report.cells import Text
+from madbench.report.tables import Cell, Column, Table
 
 EFFECTS = {
     "control": "control (same ids, unshifted)",

@@ -5,8 +5,8 @@ import json
 
 import pytest
 
-from madbench.report.board import split_by_content
 from madbench.report.difference import GROUPS, compare, flat
+from madbench.report.grouping import split_by_content
 from madbench.report.records import Record
 
 

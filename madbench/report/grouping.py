@@ -1,0 +1,167 @@
+"""What stands beside what: which records share a table, a row and a column."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Sequence
+from functools import cache
+
+from madbench.files import sha256_of
+from madbench.report import notes
+from madbench.report.numbers import Group
+from madbench.report.predictions import Predictions, main_metric
+from madbench.report.records import Record
+from madbench.report.tables import OVER_SHIFTS, Column, Extent, Row
+
+LEGS_FIRST = ("q2a", "qa2r", "q2ar", "accuracy", "vqa_accuracy")
+
+
+def split_by_content(records: Sequence[Record]) -> list[tuple[str, list[Record]]]:
+    """Tables of one protocol and source: (why it stands apart, records); the main table first, its reason empty."""
+    combinations: dict[str, dict[tuple, list[Record]]] = defaultdict(lambda: defaultdict(list))
+    for record in records:
+        combinations[record.task][content_of(record)].append(record)
+    main: list[Record] = []
+    apart = []
+    for task in sorted(combinations):
+        ordered = sorted(combinations[task].items(), key=lambda item: (-len(item[1]), item[0]))
+        main += ordered[0][1]
+        for content, others in ordered[1:]:
+            apart.append((_why(task, content, ordered[0][0]), others))
+    return [("", main), *apart]
+
+
+def content_of(record: Record) -> tuple[str, str, tuple, tuple]:
+    """What must be equal in one column: protocol part, data, the versions of the metrics, and the files of shifts."""
+    versions = next(
+        (one.get("metric_versions") or {} for one in record.conditions.values() if one.get("role") == "id"), {}
+    )
+    content = record.content
+    files = sorted((name, tuple(one["files"])) for name, one in record.conditions.items() if one.get("files"))
+    return (
+        content["protocol"]["task_hash"],
+        content["data"]["fingerprint"],
+        tuple(sorted(versions.items())),
+        tuple(files),
+    )
+
+
+def rows_of(
+    records: Sequence[Record], interval: str = "t", extent: Extent | None = None
+) -> dict[str, tuple[Row, dict[str, Group]]]:
+    """label -> the row and its runs by task. Options or weights that differ under one name make several rows."""
+    variants: dict[tuple, dict[str, set[str]]] = defaultdict(lambda: defaultdict(set))
+    for record in records:
+        variants[_family(record)][record.task].add(_variant(record))
+    units = {} if extent is None else extent.units
+    readers = {
+        task: Predictions(units.setdefault((source, task), {}))
+        for source, task in sorted({(record.source, record.task) for record in records})
+    }
+    rows: dict[str, tuple[Row, dict[str, Group]]] = {}
+    for record in records:
+        several = any(len(found) > 1 for found in variants[_family(record)].values())
+        model = record.content["model"]
+        division = record.content.get("division", "closed")
+        label = record.model + (f"#{_variant(record)}" if several else "")
+        label += "" if division == "closed" else f" ({division})"
+        label += "*" if record.limited else ""
+        if label not in rows:
+            seen = bool(model.get("seen")) and "exposure" not in record.content
+            row = Row(label, record.model, bool(model.get("blind")), record.limited, division, seen)
+            rows[label] = row, {}
+        rows[label][0].white_box |= any(
+            notes.attack_model(condition) == record.model for condition in record.conditions.values()
+        )
+        group = rows[label][1].setdefault(record.task, Group({}, readers[record.task], interval))
+        if record.run in group.runs:
+            raise notes.clash(record, group.runs[record.run])
+        group.runs[record.run] = record
+    return rows
+
+
+def columns_of(records: Sequence[Record]) -> list[Column]:
+    """Every condition and metric of one task, each shifted condition followed by its effects."""
+    task = records[0].task
+    headline = headlines(records)
+    columns = []
+    for name, metric in headline.items():
+        declared = [record.conditions[name] for record in records if name in record.conditions]
+        metrics = {one for condition in declared for one in condition.get("metrics") or {}} or {metric}
+        sizes = [_only(one.get(size) for one in declared if one.get("available", True)) for size in ("n", "n_images")]
+        role = declared[0].get("role", "id")
+        columns += [Column(task, name, one, role, *sizes) for one in sorted(metrics, key=_metric_order)]
+        holder = next(record for record in records if name in record.conditions)
+        # Without a common metric there is no gap: 60 % of one and 50 % of another differ by nothing.
+        if role == "shifted" and headline.get(id_condition(holder, name), metric) == metric:
+            effects = ["gap", "relative-drop"]
+            if declared[0]["kind"] == "transform":
+                effects += ["selection", "modification"]
+            columns += [Column(task, name, metric, effect, *sizes) for effect in effects]
+    # Only shifts of one split and metric have a mean worth the name.
+    gaps = [column for column in columns if column.role == "gap"]
+    bases = {
+        id_condition(next(one for one in records if gap.condition in one.conditions), gap.condition) for gap in gaps
+    }
+    if len(gaps) > 1 and len(bases) == 1 and len({gap.metric for gap in gaps}) == 1:
+        over = tuple(gap.condition for gap in gaps)
+        columns += [Column(task, "all shifts", gaps[0].metric, role, over=over) for role in OVER_SHIFTS]
+    return columns
+
+
+def headlines(records: Sequence[Record]) -> dict[str, str]:
+    """condition -> the metric that stands for it; records: of one task. In the order of the records' conditions."""
+    metrics: dict[str, set[str]] = {}
+    for record in records:
+        for name, condition in record.conditions.items():
+            metrics.setdefault(name, set()).update(condition.get("metrics") or {})
+    return {name: main_metric(found, records[0].content["primary"]) for name, found in metrics.items()}
+
+
+def id_condition(record: Record, condition: str) -> str:
+    """What a shifted condition is compared with: the split it comes from, through any shifts between.
+
+    A shifted split of its own (a test file under another distribution) comes from none: the first id condition.
+    """
+    origin = condition
+    while (above := record.conditions.get(origin, {}).get("of")) is not None:
+        origin = above
+    if origin == condition and record.conditions.get(origin, {}).get("role") == "shifted":
+        return next((name for name, one in record.conditions.items() if one.get("role", "id") == "id"), origin)
+    return origin
+
+
+def _family(record: Record) -> tuple:
+    return record.model, record.content.get("division", "closed"), record.limited
+
+
+def _variant(record: Record) -> str:
+    model = record.content["model"]
+    return _short_hash(model["spec_hash"], tuple(sorted((model.get("weights") or {}).items())))
+
+
+@cache
+def _short_hash(spec_hash: str, weights: tuple[tuple[str, str], ...]) -> str:
+    return sha256_of([spec_hash, dict(weights)])[:8]
+
+
+def _only(values) -> int | None:
+    found = set(values)
+    return found.pop() if len(found) == 1 else None
+
+
+def _metric_order(metric: str) -> tuple:
+    place = LEGS_FIRST.index(metric) if metric in LEGS_FIRST else len(LEGS_FIRST)
+    return place, metric
+
+
+def _why(task: str, content: tuple, main: tuple) -> str:
+    reasons = []
+    for name, mine, theirs in zip(("protocol hash", "data fingerprint"), content, main, strict=False):
+        if mine != theirs:
+            reasons.append(f"another {name} ({mine[:12]}, not {theirs[:12]})")
+    if content[2] != main[2]:
+        reasons.append("other metric versions")
+    if content[3] != main[3]:
+        reasons.append("other files behind its shifts")
+    return f"{notes.task_title(task)} stands apart from the table above: {' and '.join(reasons)}."
