@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import gc
 import json
-import math
 import os
 import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
@@ -44,6 +43,10 @@ REQUIRED = {
     "conditions": list,
     "selection": list,
 }
+
+
+_REQUIRED_PATHS = [(tuple(name.split(".")), kind) for name, kind in REQUIRED.items()]
+_NUMBERS = (int, float)
 
 
 @dataclass(frozen=True)
@@ -235,12 +238,12 @@ def problems_of(content: Any) -> Iterable[str]:
     if content.get("schema_version") != 1:
         yield f"schema_version is {content.get('schema_version')!r}, this madbench reads 1"
         return
-    for name, kind in REQUIRED.items():
+    for path, kind in _REQUIRED_PATHS:
         value: Any = content
-        for part in name.split("."):
+        for part in path:
             value = value.get(part) if isinstance(value, dict) else None
         if not isinstance(value, kind) or (kind is int and isinstance(value, bool)):
-            yield f"field '{name}' is {value!r}, expected {kind.__name__}"
+            yield f"field '{'.'.join(path)}' is {value!r}, expected {kind.__name__}"
             return
     for place, condition in enumerate(content["conditions"]):
         if not isinstance(condition, dict) or not isinstance(condition.get("name"), str):
@@ -250,7 +253,7 @@ def problems_of(content: Any) -> Iterable[str]:
             yield f"conditions[{place}] ({condition['name']}) has no metrics"
             return
         for metric, value in (condition.get("metrics") or {}).items():
-            if type(value) not in (int, float) or not math.isfinite(value) or not 0 <= value <= 1:
+            if type(value) not in _NUMBERS or not 0 <= value <= 1:  # NaN is in no range
                 yield f"conditions[{place}] ({condition['name']}): {metric} is {value!r}, expected a fraction 0..1"
                 return
 
