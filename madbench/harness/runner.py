@@ -17,7 +17,7 @@ from madbench.harness.device import one_thread, resolve_device
 from madbench.harness.evaluation import Evaluation
 from madbench.harness.processes import launched
 from madbench.harness.provenance import reset_peak_memory
-from madbench.harness.records import Fitted, build_record, metric_versions
+from madbench.harness.records import Fitted, build_record, cell_manifest, metric_versions
 from madbench.harness.reuse import reuse
 from madbench.harness.selection import best_on_select, chosen_steps
 from madbench.harness.store import CellFolder, Store
@@ -56,7 +56,7 @@ def run_cell(cell: Cell, store: Store, settings: Settings, progress: Progress = 
         reset_peak_memory(device)
         data = load_data(cell.source, cell.protocol, cell.draw, cell.limit)
         job = Job(cell, folder, data, device, progress, settings.at_once)
-        folder.write_manifest(job.manifest())
+        folder.write_manifest(cell_manifest(cell, data))
         earlier = [] if settings.overwrite else store.trained(cell)
         fitted = reuse(cell, data, folder, earlier, job.adapter, job.evaluation) if earlier else None
         if fitted is None:
@@ -108,16 +108,6 @@ class Job:
         self.space = answer_space(cell.source, cell.protocol, self.fit_rows, self.fraction)
         self.evaluation = self._evaluation()
         self.checkpoints = self.folder.checkpoints
-
-    def manifest(self) -> dict[str, Any]:
-        """The subset manifest, with the ids of `rows` conditions and what each condition is."""
-        rows = {
-            one.name: [row.example_id for row in one.rows]
-            for one in self.data.conditions
-            if one.kind == "rows" and one.role == "shifted" and one.available
-        }
-        contents = {one["name"]: one["content"] for one in self.cell.digest["conditions"]}
-        return {**self.data.subset.manifest, "rows": rows, "contents": contents}
 
     def adapter(self, with_fit: bool = False) -> ModelAdapter:
         """A fresh adapter. with_fit: its context can evaluate, save, load and tell its progress."""

@@ -10,10 +10,9 @@ from torch import nn
 
 from madbench.errors import DataMalformed, DataMissing
 from madbench.models.options import StudentOptions
-from madbench.models.students.clip_features import with_image_encoder
 from madbench.models.students.encoding import Batch
 from madbench.models.students.interface import Entrance, States, StudentKind
-from madbench.models.students.patches import PatchFeatures
+from madbench.models.students.region_inputs import region_maker, regions_of
 from madbench.models.students.tokens import Tokenizer
 from madbench.models.students.uniter import REGION_TYPE, UniterEncoder, UniterSizes, load_official, sizes_of
 
@@ -36,11 +35,7 @@ class UniterStudent(nn.Module):
         self.width = width
 
     def forward(self, batch: Batch) -> States:
-        if self.patches is None:
-            features, boxes, hidden = batch.regions, batch.boxes, batch.region_padding
-        else:
-            features, boxes = self.patches(batch.pixels)
-            hidden = torch.zeros(features.shape[:2], dtype=torch.bool, device=features.device)
+        features, boxes, hidden = regions_of(self.patches, batch)
         embeddings = self.encoder.embeddings
         length = batch.ids.shape[1]
         places = torch.arange(length, device=batch.ids.device).unsqueeze(0)
@@ -85,10 +80,7 @@ class UniterKind(StudentKind):
         )
 
     def build(self, options: StudentOptions, tokenizer: Tokenizer) -> tuple[nn.Module, None]:
-        patches = None
-        if options.regions == "patches":
-            patches = PatchFeatures(options.image_size, options.patch_size, options.region_width)
-            patches = with_image_encoder(options.image_encoder, patches, options.region_width)
+        patches = region_maker(options)
         if options.init != "scratch":
             official = load_official(*_read(options.init), types=TYPES)
             return UniterStudent(official.uniter, official.sizes.width, patches), None

@@ -9,11 +9,10 @@ import torch
 from torch import nn
 
 from madbench.models.options import StudentOptions
-from madbench.models.students.clip_features import with_image_encoder
 from madbench.models.students.encoding import Batch
 from madbench.models.students.hub import load_pretrained, pretrained_config
 from madbench.models.students.interface import Entrance, States, StudentKind
-from madbench.models.students.patches import PatchFeatures
+from madbench.models.students.region_inputs import region_maker, regions_of
 from madbench.models.students.tokens import Tokenizer
 
 
@@ -27,11 +26,7 @@ class VisualBertStudent(nn.Module):
         self.width = model.config.hidden_size
 
     def forward(self, batch: Batch) -> States:
-        if self.patches is None:
-            features, hidden = batch.regions, batch.region_padding
-        else:
-            features, _ = self.patches(batch.pixels)
-            hidden = torch.zeros(features.shape[:2], dtype=torch.bool, device=features.device)
+        features, _, hidden = regions_of(self.patches, batch)
         features = features.repeat_interleave(batch.choices, 0)
         hidden = hidden.repeat_interleave(batch.choices, 0)
         out = self.model(
@@ -79,10 +74,7 @@ class VisualBertKind(StudentKind):
     def build(self, options: StudentOptions, tokenizer: Tokenizer) -> tuple[nn.Module, None]:
         from transformers import VisualBertConfig, VisualBertModel
 
-        patches = None
-        if options.regions == "patches":
-            patches = PatchFeatures(options.image_size, options.patch_size, options.region_width)
-            patches = with_image_encoder(options.image_encoder, patches, options.region_width)
+        patches = region_maker(options)
         if options.init != "scratch":
             return VisualBertStudent(load_pretrained(VisualBertModel, options.init), patches), None
         config = VisualBertConfig(

@@ -9,7 +9,7 @@ answer; rationale distractors point at the question's person; possessives become
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import replace
 from typing import Any, NamedTuple
 
@@ -110,14 +110,6 @@ def shift_record(rule: str, record: Mapping[str, Any]) -> tuple[dict[str, Any], 
         shifted[f"{part}_choices"] = [thaw(choice) for choice in result.choices]
         counts[f"modified_{part}s"] = result.modified
     return shifted, counts
-
-
-def shift_records(rule: str, records: Iterable[Mapping[str, Any]]) -> Iterator[dict[str, Any]]:
-    """Raw annotation rows, for writing a shifted file in the official layout."""
-    for record in records:
-        result = shift_record(rule, record)
-        if result is not None:
-            yield result[0]
 
 
 def shift_rows(rule: str, rows: Iterable[VcrRow]) -> list[VcrRow]:

@@ -87,7 +87,10 @@ class Oracle:
         self._best: dict[tuple[str, ...], float] = {}
 
     def ceiling(self, rows: Sequence[VqaRow]) -> float:
-        """Mean official accuracy (2021). Raises DataMalformed for no rows."""
+        """Mean official accuracy (2021) of an oracle that must answer with a label: what the vocabulary costs.
+
+        Raises DataMalformed for no rows.
+        """
         if not rows:
             raise DataMalformed("no questions to average over", fix="give at least one annotated question")
         total = 0.0
@@ -108,11 +111,3 @@ class Oracle:
 def oracle(labels: tuple[str, ...]) -> Oracle:
     """The oracle of a vocabulary, kept while its conditions are scored."""
     return Oracle(labels)
-
-
-def oracle_ceiling(rows: Sequence[VqaRow], labels: Sequence[str]) -> float:
-    """Mean official accuracy (2021) of an oracle that must answer with a label: what the vocabulary costs.
-
-    Raises DataMalformed for no rows.
-    """
-    return Oracle(labels).ceiling(rows)
