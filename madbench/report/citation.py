@@ -110,7 +110,9 @@ REFERENCES = (
     ),
     Reference(
         "kayser2021evil", "e-ViL: A Dataset and Benchmark for Natural Language Explanations in Vision-Language Tasks",
-        "Kayser, Maxime and others", 2021, ICCV, "2105.03761", shifts=("snli_ve:corrected-labels",),
+        "Kayser, Maxime and Camburu, Oana-Maria and Salewski, Leonard and Emde, Cornelius and Do, Virginie and "
+        "Akata, Zeynep and Lukasiewicz, Thomas",
+        2021, ICCV, "2105.03761", shifts=("snli_ve:corrected-labels",),
     ),
     Reference(
         "agrawal2018vqacp",
@@ -132,7 +134,9 @@ REFERENCES = (
     Reference(
         "si2022vqavs",
         "Language Prior Is Not the Only Shortcut: A Benchmark for Shortcut Learning in VQA",
-        "Si, Qingyi and others", 2022, "Findings of the Association for Computational Linguistics: EMNLP 2022",
+        "Si, Qingyi and Meng, Fandong and Zheng, Mingyu and Lin, Zheng and Liu, Yuanxin and Fu, Peng and Cao, Yanan and "
+        "Wang, Weiping and Zhou, Jie",
+        2022, "Findings of the Association for Computational Linguistics: EMNLP 2022",
         "2210.04692", shifts=("vqa:vs-",),
     ),
     Reference(
@@ -148,11 +152,15 @@ REFERENCES = (
     Reference(
         "wang2022mad",
         "Multimodal Adaptive Distillation for Leveraging Unimodal Encoders for Vision-Language Tasks",
-        "Wang, Zhecan and others", 2022, "", "2204.10496", models=METHODS, kind="misc",
+        "Wang, Zhecan and Codella, Noel and Chen, Yen-Chun and Zhou, Luowei and Dai, Xiyang and Xiao, Bin and "
+        "Yang, Jianwei and You, Haoxuan and Chang, Kai-Wei and Chang, Shih-Fu and Yuan, Lu",
+        2022, "", "2204.10496", models=METHODS, kind="misc",
     ),
     Reference(
         "wang2022cliptd", "CLIP-TD: CLIP Targeted Distillation for Vision-Language Tasks",
-        "Wang, Zhecan and others", 2022, "", "2201.05729", models=METHODS, kind="misc",
+        "Wang, Zhecan and Codella, Noel and Chen, Yen-Chun and Zhou, Luowei and Yang, Jianwei and Dai, Xiyang and "
+        "Xiao, Bin and You, Haoxuan and Chang, Shih-Fu and Yuan, Lu",
+        2022, "", "2201.05729", models=METHODS, kind="misc",
     ),
     Reference(
         "radford2021clip", "Learning Transferable Visual Models From Natural Language Supervision",
