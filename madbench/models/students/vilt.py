@@ -11,6 +11,7 @@ from torch import nn
 
 from madbench.models.options import StudentOptions
 from madbench.models.students.encoding import Batch
+from madbench.models.students.fused_attention import with_fused_attention
 from madbench.models.students.hub import load_pretrained, pretrained_config
 from madbench.models.students.interface import Entrance, States, StudentKind
 from madbench.models.students.tokens import Tokenizer
@@ -21,7 +22,7 @@ class ViltStudent(nn.Module):
 
     def __init__(self, model):
         super().__init__()
-        self.model = model
+        self.model = with_fused_attention(model)
         self.width = model.config.hidden_size
 
     def forward(self, batch: Batch) -> States:

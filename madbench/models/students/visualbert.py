@@ -10,6 +10,7 @@ from torch import nn
 
 from madbench.models.options import StudentOptions
 from madbench.models.students.encoding import Batch
+from madbench.models.students.fused_attention import with_fused_attention
 from madbench.models.students.hub import load_pretrained, pretrained_config
 from madbench.models.students.interface import Entrance, States, StudentKind
 from madbench.models.students.region_inputs import region_maker, regions_of
@@ -21,7 +22,7 @@ class VisualBertStudent(nn.Module):
 
     def __init__(self, model, patches: nn.Module | None):
         super().__init__()
-        self.model = model
+        self.model = with_fused_attention(model)
         self.patches = patches
         self.width = model.config.hidden_size
 
