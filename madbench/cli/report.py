@@ -49,6 +49,13 @@ def report_command(
     min_group: Annotated[
         int, typer.Option("--min-group", help="The fewest items of a group that can be the worst one.")
     ] = 50,
+    mixed: Annotated[
+        bool,
+        typer.Option(
+            "--mixed",
+            help="Records whose protocol hash, data, metric versions or shift files differ: in one table, marked.",
+        ),
+    ] = False,
     figures: Annotated[
         Path | None, typer.Option("--figures", help="Also write the figures to this folder, as SVG and PNG.")
     ] = None,
@@ -69,6 +76,7 @@ def report_command(
         board=board,
         min_group=min_group,
         figures=figures,
+        mixed=mixed,
     )
     if figures is not None:
         typer.echo(f"wrote figures to {figures}", err=True)

@@ -39,12 +39,15 @@ def report(
     board: str = "all",
     min_group: int = 50,
     figures: Path | str | None = None,
+    mixed: bool = False,
 ) -> str:
     """The comparison tables of all records below `dirs`, as text; written to `out` too when given.
 
     baseline: the model the others are compared with. interval: `t`, or `bootstrap` for what rests on the items of one
     run. published: `facts`, `all` or `none`, only beside real data. board: which boards to show (`all` or one of BOARDS).
     min_group: the fewest items of a group that can be the worst one. figures: a folder for SVG and PNG files.
+    mixed: records of one protocol name whose protocol, data, metric versions or shift files differ stand in one table,
+    each row saying which content it is of, instead of in tables apart; `strict` refuses them either way.
     Raises UsageError for an unknown format or baseline, DataMissing without records, DataMalformed for records that
     cannot be believed, NotComparable when `strict` finds anything missing, failed, limited or mixed, or when the file
     `check` differs from the text. The same records give the same bytes.
@@ -77,7 +80,12 @@ def report(
     extent = Extent(BOARDS if board == "all" else (board,), min_group)
     with no_collection():
         made = build_board(
-            load_runs(dirs), baseline=baseline, include_limited=include_limited, interval=interval, extent=extent
+            load_runs(dirs),
+            baseline=baseline,
+            include_limited=include_limited,
+            interval=interval,
+            extent=extent,
+            mixed=mixed,
         )
         tasks = sorted({task for table in made.tables if table.source != MINI for task in table.tasks})
         if tasks and published != "none":

@@ -3,7 +3,8 @@
     Board -> tables (one protocol, one source) -> rows (one model) -> cells (one column)
 
 One table = one protocol task hash and one data fingerprint per task. The combination with most records stands in the
-main table of its protocol and source; every other one gets a table of its own that says why.
+main table of its protocol and source; every other one gets a table of its own that says why, or, when asked for
+(`mixed`), rows of its own in the same table (mixing.py).
 """
 
 from __future__ import annotations
@@ -16,8 +17,9 @@ from madbench.report import notes
 from madbench.report.curves import build_curves
 from madbench.report.design import design_lines
 from madbench.report.filling import absent, fill_task
-from madbench.report.grouping import columns_of, headlines, rows_of, split_by_content
+from madbench.report.grouping import Part, columns_of, headlines, rows_of, split_by_content
 from madbench.report.inline import plain
+from madbench.report.mixing import suffix, together
 from madbench.report.records import Failure, Record, Runs
 from madbench.report.tables import BASELINE, MINI, Board, Extent, Row, Table
 
@@ -29,6 +31,7 @@ def build_board(
     include_limited: bool = False,
     interval: str = "t",
     extent: Extent | None = None,
+    mixed: bool = False,
 ) -> Board:
     """Raises DataMissing without a record to show, UsageError for a baseline nobody ran, NotComparable for a clash."""
     limited = [record for record in runs.records if record.limited]
@@ -52,13 +55,19 @@ def build_board(
         here = [one for one in runs.failures if (one.source != MINI, one.source, one.protocol) == key]
         hidden = [] if include_limited else [one for one in limited if (one.source, one.protocol) == key[1:]]
         placed.update(map(id, here))
-        for place, (why, part) in enumerate(split_by_content(sections[key])):
-            main = place == 0
-            table, problems = build_table(
-                part, why, here if main else [], hidden if main else [], baseline, interval, board.extent
-            )
-            board.tables.append(table)
-            board.problems += [f"{table.protocol} on {table.source}: {problem}" for problem in problems]
+        parts = split_by_content(sections[key])
+        tables, problems = [], []
+        for place, part in enumerate(parts):
+            found = (here, hidden) if place == 0 else ([], [])
+            table, said = build_table(part, *found, baseline, interval, board.extent, suffix(place) if mixed else "")
+            tables.append(table)
+            problems += said
+        if mixed and len(tables) > 1:
+            tables = [together(tables, parts)]
+        for table in tables:
+            finish(table, baseline)
+        board.tables += tables
+        board.problems += [f"{tables[0].protocol} on {tables[0].source}: {problem}" for problem in problems]
     if "curve" in board.shown:
         board.curves = build_curves(board.tables, baseline)
     board.incomplete = [notes.failure_line(one) for one in runs.failures if id(one) not in placed]
@@ -67,20 +76,20 @@ def build_board(
 
 
 def build_table(
-    records: Sequence[Record],
-    why: str,
+    part: Part,
     failures: Sequence[Failure],
     hidden: Sequence[Record],
     baseline: str,
     interval: str = "t",
     extent: Extent | None = None,
+    suffix: str = "",
 ) -> tuple[Table, list[str]]:
-    """One table and what is wrong with it."""
+    """One table and what is wrong with it. suffix: what is put behind the labels of its rows."""
     extent = extent or Extent()
+    records = part.records
     tasks = sorted({record.task for record in records}, key=lambda task: (task != "vcr", task))
     columns = [column for task in tasks for column in columns_of([one for one in records if one.task == task])]
     rows = rows_of(records, interval, extent)
-    groups = {label: by_task for label, (_, by_task) in rows.items()}
     table_rows = [row for row, _ in rows.values()]
     problems: list[str] = []
     for task in tasks:
@@ -90,11 +99,14 @@ def build_table(
         row = Row(model, model, False, False, "closed", seen=False)
         row.cells = {column: absent(row, column.task, failures) for column in columns}
         table_rows.append(row)
+    for row in table_rows:
+        row.label += suffix
+    groups = {row.label: by_task for row, by_task in rows.values()}
     table_rows.sort(key=lambda row: (not row.baseline, not row.blind, row.label))
     table = Table(
         protocol=records[0].protocol,
         source=records[0].source,
-        why=why,
+        why="" if suffix else part.why,
         tasks=tasks,
         primary={record.task: record.content["primary"] for record in records},
         headline={
@@ -105,15 +117,22 @@ def build_table(
         columns=columns,
         rows=table_rows,
         facts=notes.facts(records, tasks),
-        notes=notes.notes(records, groups, hidden, baseline, any(row.baseline for row in table_rows)),
+        notes=notes.notes(records, groups, hidden),
         incomplete=notes.incomplete(groups, tasks, failures),
     )
-    table.notes += [*design_lines(table, baseline), *map(plain, problems)]
-    if why:
-        problems.append(f"mixed: {why}")
+    table.doubts = list(problems)
+    if part.why:
+        problems.append(f"mixed: {notes.task_title(part.task)}: {part.reasons}")
     problems += table.incomplete
     problems += sorted({f"limited: {record.where()}" for record in [*hidden, *records] if record.limited})
     return table, problems
+
+
+def finish(table: Table, baseline: str) -> None:
+    """The sentences that rest on the table as a whole."""
+    if not any(row.baseline for row in table.rows):
+        table.notes.insert(0, notes.no_baseline(baseline))
+    table.notes += [*design_lines(table, baseline), *map(plain, table.doubts)]
 
 
 def _nothing(runs: Runs, limited: Sequence[Record]) -> DataMissing:

@@ -9,7 +9,7 @@ from madbench.report.notes import EXTERNAL
 from madbench.report.statistics import Estimate
 
 if TYPE_CHECKING:
-    from madbench.report.tables import Cell, Row
+    from madbench.report.tables import Cell, Row, Table
 
 NOTHING = "–"
 
@@ -43,7 +43,7 @@ def estimate(found: Estimate | None, sign: bool = False) -> Text:
 def difference(cell: Cell) -> Text:
     found = cell.difference
     if found is None:
-        return Text(NOTHING)
+        return Text("mixed" if cell.mixed else NOTHING)
     # Fewer runs than the row has: only shared draws can be paired.
     count = "" if runs(found) == runs(cell.estimate) else f" (n={runs(found)})"
     if found.half_width is None:
@@ -77,11 +77,25 @@ def runs(found: Estimate) -> str:
     return f"{found.draws}×{found.seeds}" if whole else f"{found.runs} of {found.draws}×{found.seeds}"
 
 
-def label(row: Row) -> Text:
-    declared = (("blind", row.blind), ("baseline", row.baseline), ("white-box", row.white_box))
+def label(row: Row, baseline: bool | None = None) -> Text:
+    """baseline: whether it is one, where that is not the same in all tasks of a row."""
+    baseline = row.baseline if baseline is None else baseline
+    declared = (("blind", row.blind), ("baseline", baseline), ("white-box", row.white_box))
     marks = [word for word, on in declared if on]
     signs = ("†" if row.seen else "") + (EXTERNAL if row.division == "external" else "")
     return Text(row.label + signs + (f" ({', '.join(marks)})" if marks else ""))
+
+
+def naming(table: Table) -> list[str]:
+    """The headers of `named`."""
+    return ["model", "content"] if table.contents else ["model"]
+
+
+def named(table: Table, row: Row, task: str) -> list[Text]:
+    """The cells that say what a line is of: the row, and in a mixed table the content its runs were made from."""
+    if row.content is None:
+        return [label(row)]
+    return [label(row, row.baseline and table.compared[task] is row.content), Text(row.content.short(task))]
 
 
 def _half_width(found: Estimate) -> str:

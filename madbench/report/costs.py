@@ -34,7 +34,10 @@ COLUMNS = {
     "vocabulary": ("labels_vocabulary", 0),
     "unlabelled": ("unlabelled", 0),
 }
-HEADER = ["model", "task", *COLUMNS]
+
+
+def header(table: Table) -> list[str]:
+    return [*cells.naming(table), "task", *COLUMNS]
 
 
 def lines(table: Table) -> list[list[Text]]:
@@ -43,7 +46,7 @@ def lines(table: Table) -> list[list[Text]]:
         for task in table.tasks:
             if task in row.costs:
                 amounts = [cells.amount(row.costs[task].get(name), decimals) for name, decimals in COLUMNS.values()]
-                found.append([cells.label(row), Text(task_title(task)), *amounts])
+                found.append([*cells.named(table, row, task), Text(task_title(task)), *amounts])
     return found
 
 

@@ -53,6 +53,7 @@ FIELDS = [
     "data_fingerprint",
     "exposed",
     "white_box",
+    "content",
 ]
 
 
@@ -81,22 +82,24 @@ def _lines(board: Board, table: Table, row: Row) -> Iterator[dict]:
             "limited": _bool(row.limited),
             "division": row.division,
             "white_box": _bool(row.white_box),
-            "protocol_hash": table.facts[task]["protocol hash"],
-            "data_fingerprint": table.facts[task]["data fingerprint"],
+            "protocol_hash": table.facts_of(row, task)["protocol hash"],
+            "data_fingerprint": table.facts_of(row, task)["data fingerprint"],
+            "content": row.content.letter if row.content else "",
         }
 
     for column, cell in row.cells.items():
+        items, images = table.size_of(row, column)
         yield {
             **start(column.task),
             "condition": column.condition,
             "role": column.role,
             "metric": column.metric,
             "state": cell.state,
-            "items": _text(column.items),
-            "images": _text(column.images),
+            "items": _text(items),
+            "images": _text(images),
             "exposed": _bool(cell.exposed),
             "rank": _text(cell.rank),
-            "verdict": _text(cell.difference.verdict if cell.difference else None),
+            "verdict": _text(cell.verdict),
             **_estimate("", cell.estimate),
             **_estimate("difference", cell.difference),
         }

@@ -96,7 +96,7 @@ def design_lines(table: Any, baseline: str) -> list[str]:
                 continue
             if column.metric != table.headline[task, column.condition]:
                 continue
-            cells = [row.cells[column].difference for row in table.rows if not row.limited]
+            cells = [row.cells[column].difference for row in table.rows_of(task) if not row.limited]
             parts = observed_parts([one for one in cells if one is not None])
             if parts is not None:
                 said.append(f"{plain(column.condition)} {100 * minimum_detectable(parts):.2f}")

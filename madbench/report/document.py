@@ -5,15 +5,15 @@ Which boards a document shows: `protocol` (scores and differences), `curve` (low
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 from madbench.report import cells, costs, curves, groups, shifts
 from madbench.report.cells import Text
-from madbench.report.inline import plain
+from madbench.report.inline import code, codes, plain
 from madbench.report.notes import task_title
-from madbench.report.tables import BOARDS, Board, Column, Row, Table
+from madbench.report.tables import BOARDS, Board, Column, Table
 
 # More columns than this and the headline is split into one table per task, or no line fits a screen.
 WIDEST = 8
@@ -134,20 +134,51 @@ def _section(board: Board, table: Table) -> list[Block]:
         parts += [Heading(3, "Incomplete"), _listed(table.incomplete)]
     parts += [Heading(3, "What stands behind it"), Bullets(_facts(table))]
     start: list[Block] = [Heading(2, section_title(table))]
+    if table.contents:
+        start += _contents(table)
     return [*start, *([Words(plain(table.why))] if table.why else []), *parts]
+
+
+def _contents(table: Table) -> list[Block]:
+    """Which contents a mixed table holds, each in full, and among which of them rows are compared."""
+    among = {task: content.letter for task, content in table.compared.items()}
+    every = set(among.values())
+    where = every.pop() if len(every) == 1 else ", ".join(f"{one} ({task_title(task)})" for task, one in among.items())
+    whose = "that of the baseline" if any(row.baseline for row in table.rows) else "which has most records"
+    about = (
+        "Mixed: rows of more than one content. The column `content` names each row's by its letter, the protocol hash "
+        "and the data fingerprint; rows of another content than A carry its letter in brackets. Differences, ranks and "
+        f"bold are among the rows of content {where} only, {whose}; `mixed` stands where a difference would "
+        "cross contents, and numbers of two contents are answers to two questions."
+    )
+    lines = []
+    for content in table.contents:
+        for task, facts in content.facts.items():
+            said = [
+                f"protocol hash {code(facts['protocol hash'])}",
+                f"data fingerprint {code(facts['data fingerprint'])}",
+            ]
+            said.append(f"metrics {plain(facts['metrics'])}")
+            for name, files in content.files.get(task, {}).items():
+                said.append(f"files of {plain(name)} {codes(files)}")
+            said.append(f"{content.records[task]:,} record" + ("s" if content.records[task] > 1 else ""))
+            other = f" (not as A: {plain(content.reasons)})" if content.reasons else ""
+            lines.append(f"**{content.letter}**, {task_title(task)}: {'; '.join(said)}{other}")
+    return [Words(about), Bullets(lines)]
 
 
 def _headline(board: Board, table: Table) -> list[Block]:
     """Primary metric: id, shifted, gap, and the difference to the baseline; one table, or one per task when wide."""
     blocks = {task: _headline_columns(board, table, task) for task in table.tasks}
     parts: list[Block] = []
-    if sum(map(len, blocks.values())) <= WIDEST:
+    # In a mixed table a row of another content has one task only.
+    if sum(map(len, blocks.values())) <= WIDEST and (not table.contents or len(blocks) == 1):
         columns = [column for block in blocks.values() for column in block]
-        parts.append(_grid(f"Scores, {section_title(table)}", columns, table.rows))
+        parts.append(_grid(f"Scores, {section_title(table)}", columns, table, table.tasks[0]))
     else:
         for task, block in blocks.items():
             title = f"{task_title(task)}, {table.primary[task]}"
-            parts += [Heading(3, title), _grid(f"{title}: {section_title(table)}", block, table.rows)]
+            parts += [Heading(3, title), _grid(f"{title}: {section_title(table)}", block, table, task)]
     for task in table.tasks:
         parts += _differences(board, table, task)
     return parts
@@ -173,7 +204,7 @@ def _differences(board: Board, table: Table, task: str) -> list[Block]:
     panels = []
     for column in table.columns:
         if column.task == task and column.role in ("id", "shifted"):
-            found = [(row.label, row.cells[column].difference) for row in table.rows]
+            found = [(row.label, row.cells[column].difference) for row in table.rows_of(task)]
             shown = [(name, one) for name, one in found if one is not None]
             if shown and column.metric == table.headline[task, column.condition]:
                 panels.append((column.condition, shown))
@@ -193,14 +224,14 @@ def _task_detail(table: Table, task: str) -> list[Block]:
     lines = []
     for condition in dict.fromkeys(column.condition for column in here):
         by_metric = {column.metric: column for column in here if column.condition == condition}
-        for row in table.rows:
+        for row in table.rows_of(task):
             numbers = [
                 cells.value(row.cells[by_metric[metric]]) if metric in by_metric else Text(cells.NOTHING)
                 for metric in metrics
             ]
-            lines.append([cells.label(row), Text(condition), *numbers])
+            lines.append([*cells.named(table, row, task), Text(condition), *numbers])
     title = f"{task_title(task)} in detail"
-    header = ["model", "condition", *(f"{name} ↑" for name in metrics)]
+    header = [*cells.naming(table), "condition", *(f"{name} ↑" for name in metrics)]
     return [Heading(3, title), Grid(f"{title}: {section_title(table)}", header, lines)]
 
 
@@ -214,9 +245,10 @@ def _shifts(table: Table) -> list[Block]:
         summary, detail = shifts.summary(table, task), shifts.detail(table, task)
         if summary:
             caption = f"Mean and worst over shifts, {title}: {section_title(table)}"
-            parts += [Words(f"{plain(title)}: mean and worst over shifts"), _grid(caption, summary, table.rows)]
+            parts += [Words(f"{plain(title)}: mean and worst over shifts"), _grid(caption, summary, table, task)]
         if detail:
-            parts += [Words(plain(title)), _grid(f"Shift effects, {title}: {section_title(table)}", detail, table.rows)]
+            caption = f"Shift effects, {title}: {section_title(table)}"
+            parts += [Words(plain(title)), _grid(caption, detail, table, task)]
         drawn = shifts.drawing(table, task)
         if drawn:
             caption = f"{title}: scores under each condition, {section_title(table)}"
@@ -234,7 +266,7 @@ def _groups(board: Board, table: Table) -> list[Block]:
             parts += [Words(plain(title)), Grid(f"{title}: {section_title(table)}", header, lines)]
         if unknown:
             without[task] = unknown
-    said = groups.unknown(without, len(table.rows), board.minimum)
+    said = groups.unknown(without, {task: len(table.rows_of(task)) for task in table.tasks}, board.minimum)
     if said:
         parts.append(Bullets(said))
     return [Heading(3, "Worst groups"), Words(groups.about(board.minimum)), *parts] if parts else []
@@ -243,7 +275,7 @@ def _groups(board: Board, table: Table) -> list[Block]:
 def _costs(table: Table) -> list[Block]:
     lines = costs.lines(table)
     parts: list[Block] = [Heading(3, "Cost (mean over runs)"), Words(costs.ABOUT)]
-    parts.append(Grid(f"Cost: {section_title(table)}", costs.HEADER, lines))
+    parts.append(Grid(f"Cost: {section_title(table)}", costs.header(table), lines))
     for task in table.tasks:
         drawn = costs.drawing(table, task)
         if drawn:
@@ -301,19 +333,30 @@ def _items_only(table: Table) -> list[str]:
 
 
 def _facts(table: Table) -> list[str]:
-    lines = []
-    for task in table.tasks:
-        facts = {name: plain(text) for name, text in table.facts[task].items() if text}
-        for name in ("protocol hash", "data fingerprint"):
-            facts[name] = f"`{facts[name][:12]}`"
-        lines.append(f"{task_title(task)}: " + "; ".join(f"{name} {text}" for name, text in facts.items()))
-        sizes = {
-            column.condition: plain(f"{column.condition} {_count(column.items)} items, {_count(column.images)} images")
-            for column in table.columns
-            if column.task == task and column.role in ("id", "shifted", "control", "complement")
-        }
-        lines.append(f"{task_title(task)} evaluation sets: " + "; ".join(sizes.values()))
-    return lines
+    if not table.contents:
+        sizes = {column: (column.items, column.images) for column in table.columns}
+        return [line for task in table.tasks for line in _facts_of(task, table.facts[task], sizes)]
+    return [
+        f"{content.letter}, {line}"
+        for content in table.contents
+        for task, facts in content.facts.items()
+        for line in _facts_of(task, facts, content.sizes)
+    ]
+
+
+def _facts_of(task: str, facts: Mapping[str, str], sizes: Mapping[Column, tuple[int | None, int | None]]) -> list[str]:
+    said = {name: plain(text) for name, text in facts.items() if text}
+    for name in ("protocol hash", "data fingerprint"):
+        said[name] = f"`{said[name][:12]}`"
+    sets = {
+        column.condition: plain(f"{column.condition} {_count(items)} items, {_count(images)} images")
+        for column, (items, images) in sizes.items()
+        if column.task == task and column.role in ("id", "shifted", "control", "complement")
+    }
+    return [
+        f"{task_title(task)}: " + "; ".join(f"{name} {text}" for name, text in said.items()),
+        f"{task_title(task)} evaluation sets: " + "; ".join(sets.values()),
+    ]
 
 
 def _count(number: int | None) -> str:
@@ -324,11 +367,14 @@ def _listed(lines: Iterable[str]) -> Bullets:
     return Bullets([plain(line) for line in lines])
 
 
-def _grid(caption: str, block: Sequence[tuple[str, Column, Any]], rows: Sequence[Row]) -> Grid:
-    header = ["model", *(title for title, _, _ in block)]
-    return Grid(
-        caption, header, [[cells.label(row), *(show(row.cells[column]) for _, column, show in block)] for row in rows]
-    )
+def _grid(caption: str, block: Sequence[tuple[str, Column, Any]], table: Table, task: str) -> Grid:
+    """task: whose rows they are; in a table that is not mixed every task has the same."""
+    header = [*cells.naming(table), *(title for title, _, _ in block)]
+    lines = [
+        [*cells.named(table, row, task), *(show(row.cells[column]) for _, column, show in block)]
+        for row in table.rows_of(task)
+    ]
+    return Grid(caption, header, lines)
 
 
 def _key(kind: str, table: Table, task: str) -> str:

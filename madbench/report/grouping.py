@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Sequence
+from dataclasses import dataclass
 from functools import cache
 
 from madbench.files import sha256_of
@@ -16,8 +17,25 @@ from madbench.report.tables import OVER_SHIFTS, Column, Extent, Row
 LEGS_FIRST = ("q2a", "qa2r", "q2ar", "accuracy", "vqa_accuracy")
 
 
-def split_by_content(records: Sequence[Record]) -> list[tuple[str, list[Record]]]:
-    """Tables of one protocol and source: (why it stands apart, records); the main table first, its reason empty."""
+@dataclass(frozen=True)
+class Part:
+    """Records that may share columns. reasons: in what their content differs from the main part's, empty for that one.
+
+    task: the only task of a part that is not the main one.
+    """
+
+    records: list[Record]
+    task: str = ""
+    reasons: str = ""
+
+    @property
+    def why(self) -> str:
+        apart = f"{notes.task_title(self.task)} stands apart from the table above: {self.reasons}."
+        return apart if self.reasons else ""
+
+
+def split_by_content(records: Sequence[Record]) -> list[Part]:
+    """Records of one protocol and source in parts, the main one first: of each task the content with most records."""
     combinations: dict[str, dict[tuple, list[Record]]] = defaultdict(lambda: defaultdict(list))
     for record in records:
         combinations[record.task][content_of(record)].append(record)
@@ -27,8 +45,8 @@ def split_by_content(records: Sequence[Record]) -> list[tuple[str, list[Record]]
         ordered = sorted(combinations[task].items(), key=lambda item: (-len(item[1]), item[0]))
         main += ordered[0][1]
         for content, others in ordered[1:]:
-            apart.append((_why(task, content, ordered[0][0]), others))
-    return [("", main), *apart]
+            apart.append(Part(others, task, _reasons(content, ordered[0][0])))
+    return [Part(main), *apart]
 
 
 def content_of(record: Record) -> tuple[str, str, tuple, tuple]:
@@ -155,7 +173,7 @@ def _metric_order(metric: str) -> tuple:
     return place, metric
 
 
-def _why(task: str, content: tuple, main: tuple) -> str:
+def _reasons(content: tuple, main: tuple) -> str:
     reasons = []
     for name, mine, theirs in zip(("protocol hash", "data fingerprint"), content, main, strict=False):
         if mine != theirs:
@@ -164,4 +182,4 @@ def _why(task: str, content: tuple, main: tuple) -> str:
         reasons.append("other metric versions")
     if content[3] != main[3]:
         reasons.append("other files behind its shifts")
-    return f"{notes.task_title(task)} stands apart from the table above: {' and '.join(reasons)}."
+    return " and ".join(reasons)

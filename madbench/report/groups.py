@@ -120,7 +120,17 @@ def about(minimum: int) -> str:
 
 def table(table, task: str) -> tuple[list[str], list[list[Text]], list[str]]:
     """Header and lines of one task, and the rows whose predictions hold no groups."""
-    header = ["model", "condition", "by", "worst group", "items", "worst ↑", "mean of groups ↑", "groups", "too small"]
+    header = [
+        *cells.naming(table),
+        "condition",
+        "by",
+        "worst group",
+        "items",
+        "worst ↑",
+        "mean of groups ↑",
+        "groups",
+        "too small",
+    ]
     lines, without = [], []
     for row in table.rows:
         if task not in row.costs:
@@ -131,7 +141,7 @@ def table(table, task: str) -> tuple[list[str], list[list[Text]], list[str]]:
             mean = Text(cells.NOTHING) if one.mean is None else Text(cells.percent(one.mean), number=one.mean)
             lines.append(
                 [
-                    cells.label(row),
+                    *cells.named(table, row, task),
                     Text(one.condition),
                     Text(KINDS.get(one.kind, one.kind)),
                     Text(one.name or cells.NOTHING),
@@ -145,11 +155,11 @@ def table(table, task: str) -> tuple[list[str], list[list[Text]], list[str]]:
     return header, lines, without
 
 
-def unknown(without: Mapping[str, list[str]], rows: int, minimum: int) -> list[str]:
-    """The sentences about rows whose predictions hold no groups. without: task -> labels; rows: of the table."""
+def unknown(without: Mapping[str, list[str]], rows: Mapping[str, int], minimum: int) -> list[str]:
+    """The sentences about rows whose predictions hold no groups. without: task -> labels; rows: task -> their number."""
     whose: dict[str, list[str]] = {}
     for task, labels in without.items():
-        whose.setdefault("every row" if len(labels) == rows else codes(labels), []).append(task_title(task))
+        whose.setdefault("every row" if len(labels) == rows[task] else codes(labels), []).append(task_title(task))
     return [
         f"{', '.join(titles)}, {labels}: the stored predictions do not say which group an item is in (made by an earlier "
         f"madbench, or not kept), so sizes are unknown, the minimum of {minimum} items cannot be kept, and no worst group "

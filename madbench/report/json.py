@@ -7,7 +7,7 @@ from dataclasses import asdict
 
 from madbench.report.curves import Curve
 from madbench.report.statistics import Estimate
-from madbench.report.tables import Board, Table
+from madbench.report.tables import Board, Content, Table
 
 
 def render(board: Board) -> str:
@@ -31,10 +31,11 @@ def _table(table: Table) -> dict:
         cells = [
             {
                 **asdict(column),
+                **dict(zip(("items", "images"), table.size_of(row, column), strict=True)),
                 "state": cell.state,
                 "exposed": cell.exposed,
                 "rank": cell.rank,
-                "verdict": cell.difference.verdict if cell.difference else None,
+                "verdict": cell.verdict,
                 "estimate": _estimate(cell.estimate),
                 "difference": _estimate(cell.difference),
             }
@@ -50,6 +51,7 @@ def _table(table: Table) -> dict:
                 "white_box": row.white_box,
                 "is_baseline": row.baseline,
                 "cells": cells,
+                "content": row.content.letter if row.content else None,
                 "costs": row.costs,
                 "worst_groups": {
                     task: [{**asdict(one), "estimate": _estimate(one.estimate)} for one in found]
@@ -61,12 +63,29 @@ def _table(table: Table) -> dict:
         "protocol": table.protocol,
         "source": table.source,
         "why_apart": table.why,
+        "contents": [_content(table, content) for content in table.contents],
         "tasks": table.tasks,
         "primary": table.primary,
         "facts": table.facts,
         "notes": table.notes,
         "incomplete": table.incomplete,
         "rows": rows,
+    }
+
+
+def _content(table: Table, content: Content) -> dict:
+    return {
+        "letter": content.letter,
+        "differs_from_a": content.reasons,
+        "tasks": {
+            task: {
+                **facts,
+                "shift files": content.files.get(task, {}),
+                "records": content.records[task],
+                "compared": table.compared[task] is content,
+            }
+            for task, facts in content.facts.items()
+        },
     }
 
 

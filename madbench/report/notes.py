@@ -58,15 +58,15 @@ def facts(records: Sequence[Record], tasks: Sequence[str]) -> dict[str, dict[str
     return found
 
 
-def notes(
-    records: Sequence[Record], groups: Mapping, hidden: Sequence[Record], baseline: str, has_baseline: bool
-) -> list[str]:
+def no_baseline(baseline: str) -> str:
+    return f"No differences: no single row of the baseline {code(baseline)} is here."
+
+
+def notes(records: Sequence[Record], groups: Mapping, hidden: Sequence[Record]) -> list[str]:
     """Sentences for below the table, in a fixed order."""
     lines = []
     if records[0].source == "mini":
         lines.append(MINI_LINE)
-    if not has_baseline:
-        lines.append(f"No differences: no single row of the baseline {code(baseline)} is here.")
     if any(record.model.startswith(("mad", "clip-td")) for record in records):
         lines.append(OUR_READING)
     lines += _marks(groups)

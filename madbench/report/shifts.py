@@ -46,13 +46,20 @@ def summary(table: Table, task: str) -> list[tuple]:
     over = [column for column in table.columns if column.task == task and column.role in OVER_SHIFTS]
     if not over:
         return []
-    count = sum(column.role == "shifted" for column in _headlines(table, task))
+    # Rows of two contents (a mixed table) may have been asked for other shifts.
+    several = len({column.over for column in over}) > 1
     block: list[tuple] = [
         (f"{column.condition} (id) ↑", column, cells.value) for column in _headlines(table, task) if column.role == "id"
     ]
     shows = {"shift-worst": worst, "mean-relative-drop": cells.relative}
     return block + [
-        (OVER_SHIFTS[column.role].format(count=count), column, shows.get(column.role, cells.value)) for column in over
+        (
+            OVER_SHIFTS[column.role].format(count=len(column.over))
+            + (f" ({', '.join(column.over)})" if several else ""),
+            column,
+            shows.get(column.role, cells.value),
+        )
+        for column in over
     ]
 
 
@@ -68,7 +75,7 @@ def drawing(table: Table, task: str) -> list[tuple[str, list[tuple[str, Any]]]]:
         return []
     return [
         (row.label, found)
-        for row in table.rows
+        for row in table.rows_of(task)
         if (
             found := [
                 (column.condition, row.cells[column].estimate)

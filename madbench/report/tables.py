@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 from madbench.report.curves import Curve, Point
 from madbench.report.groups import MINIMUM, Worst
@@ -53,6 +53,10 @@ class Column:
     images: int | None = None
     over: tuple[str, ...] = ()
 
+    def anywhere(self) -> Column:
+        """The same column whatever the sizes of the evaluation set."""
+        return replace(self, items=None, images=None)
+
 
 @dataclass(frozen=True)
 class Cell:
@@ -62,6 +66,7 @@ class Cell:
     exposed: whether the initial weights saw something of the condition, or of the one it is compared with.
     about: which shift is the worst.
     rank: 1 + the number of closed rows that are significantly better in this column, None where nothing could be tested.
+    mixed: it has neither difference nor rank because the baseline is of another content.
     """
 
     state: str
@@ -70,6 +75,36 @@ class Cell:
     exposed: bool = False
     rank: int | None = None
     about: str | None = None
+    mixed: bool = False
+
+    @property
+    def verdict(self) -> str | None:
+        """`better`, `worse` or `tie`; `mixed` where a difference would cross contents; None where nothing was tested."""
+        if self.mixed:
+            return "mixed"
+        return None if self.difference is None else self.difference.verdict
+
+
+@dataclass(frozen=True)
+class Content:
+    """What the runs of some rows of a mixed table were made from: protocol, data, metric versions, files of shifts.
+
+    letter: its name in the table, `A` for the content that most records have. reasons: in what it differs from `A`.
+    facts: as of a table. sizes: column without its sizes -> (items, images). files: task -> condition -> their sha256.
+    records: task -> their number.
+    """
+
+    letter: str
+    reasons: str
+    facts: dict[str, dict[str, str]]
+    sizes: dict[Column, tuple[int | None, int | None]]
+    files: dict[str, dict[str, tuple[str, ...]]]
+    records: dict[str, int]
+
+    def short(self, task: str) -> str:
+        """`A 56f858e4/4bd1d12c`: the letter, the protocol's hash and the data's fingerprint."""
+        facts = self.facts[task]
+        return f"{self.letter} {facts['protocol hash'][:8]}/{facts['data fingerprint'][:8]}"
 
 
 @dataclass
@@ -78,6 +113,7 @@ class Row:
 
     seen: its weights declare what they saw, and the records do not say what that exposes. white_box: a condition here
     was made to mislead this very model. points: task -> its point of a low-shot curve. worst: task -> worst groups.
+    content: in a mixed table, what its runs were made from.
     """
 
     label: str
@@ -92,11 +128,20 @@ class Row:
     costs: dict[str, dict[str, float | None]] = field(default_factory=dict)
     points: dict[str, Point] = field(default_factory=dict)
     worst: dict[str, list[Worst]] = field(default_factory=dict)
+    content: Content | None = None
+
+    @property
+    def kind(self) -> tuple[str, str, bool]:
+        """What rows of a model in two contents have in common."""
+        return self.model, self.division, self.limited
 
 
 @dataclass
 class Table:
-    """One protocol on one source. why: why this is not the main table, or empty.
+    """One protocol on one source. why: why this is not the main table, or empty. contents: of a mixed table, else none.
+
+    compared: task -> the content among whose rows there are differences and ranks, in a mixed table. doubts: where
+    predictions and records do not agree.
 
     headline: (task, condition) -> the metric that stands for it: the task's primary one, or another where a condition
     is scored otherwise (GQA-OOD has one answer a question, so no soft accuracy).
@@ -113,6 +158,29 @@ class Table:
     facts: dict[str, dict[str, str]]
     notes: list[str]
     incomplete: list[str]
+    doubts: list[str] = field(default_factory=list)
+    contents: list[Content] = field(default_factory=list)
+    compared: dict[str, Content] = field(default_factory=dict)
+
+    def rows_of(self, task: str) -> list[Row]:
+        """The rows of a table about one task: where it is mixed, a model without runs of it only if it has no others."""
+        if not self.contents:
+            return self.rows
+        elsewhere = {row.kind for row in self.rows if task in row.costs}
+        return [
+            row
+            for row in self.rows
+            if task in row.costs or (row.content is self.contents[0] and row.kind not in elsewhere)
+        ]
+
+    def facts_of(self, row: Row, task: str) -> dict[str, str]:
+        return (row.content.facts if row.content else self.facts)[task]
+
+    def size_of(self, row: Row, column: Column) -> tuple[int | None, int | None]:
+        """(items, images) of the evaluation set, None where runs differ."""
+        if row.content is None:
+            return column.items, column.images
+        return row.content.sizes.get(column.anywhere(), (None, None))
 
 
 @dataclass(frozen=True)

@@ -89,3 +89,16 @@ def _loaded(code: str) -> set[str]:
     script = f"import sys; {code}; print([name for name in {HEAVY!r} if name in sys.modules])"
     done = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=True)
     return set(eval(done.stdout.splitlines()[-1]))
+
+
+def test_mixed_is_an_option_and_strict_still_ends_with_4(madbench, runs):
+    content = json.loads((runs / "cell" / "record.json").read_text())
+    for place in ("b", "c"):
+        other = content | {"run_id": place * 64, "model": {"name": f"model-{place}", "spec_hash": place * 64}}
+        other["data"] = content["data"] | {"fingerprint": "f" * 64}
+        write_json(runs / place / "record.json", other)
+    result = madbench("report", str(runs), "--mixed")
+    assert result.code == 0 and result.out.count("## full@1") == 1
+    assert "| student [B]" in result.out and "f" * 64 in result.out
+    assert madbench("report", str(runs), "--mixed", "--strict").code == 4
+    assert madbench("report", str(runs)).out.count("## full@1") == 2
