@@ -26,19 +26,30 @@ from madbench.models.students.cross_modal import task_loss
 from madbench.models.students.encoding import Batch, EncodedSplit, make_batch
 from madbench.training.batching import ExampleBatches, TokenBatches, padding_waste
 
-TENSORS = ("ids", "segments", "places", "padding", "targets", "soft", "regions", "boxes", "region_padding")
+FIELDS = (
+    "ids",
+    "segments",
+    "places",
+    "padding",
+    "targets",
+    "soft",
+    "regions",
+    "boxes",
+    "region_padding",
+    "joint_length",
+)
 
 
 class Student(nn.Module):
-    """The student and head of a module as Trainer wants a model: tensors in, a dict with the loss out."""
+    """The student and head of a module as Trainer wants a model: fields of a batch in, a dict with the loss out."""
 
     def __init__(self, module: FinetuneModule):
         super().__init__()
         self.kept = module.kept
 
-    def forward(self, **tensors) -> dict[str, torch.Tensor]:
-        rows = np.arange(len(tensors["ids"]))
-        batch = Batch(**tensors, pixels=None, examples=rows, sequences=rows, legs=np.zeros(len(rows), np.int64))
+    def forward(self, **fields) -> dict[str, torch.Tensor]:
+        rows = np.arange(len(fields["ids"]))
+        batch = Batch(**fields, pixels=None, examples=rows, sequences=rows, legs=np.zeros(len(rows), np.int64))
         logits, _ = self.kept(batch)
         return {"loss": task_loss(logits.float(), batch).mean()}
 
@@ -77,9 +88,9 @@ class GivenBatches(Trainer):
     def get_train_dataloader(self) -> DataLoader:
         workers = self.args.dataloader_num_workers
 
-        def collate(rows: list[int]) -> dict[str, torch.Tensor]:
+        def collate(rows: list[int]) -> dict[str, torch.Tensor | int | None]:
             batch = make_batch(self.split, np.array(rows), self.answers)
-            return {name: getattr(batch, name) for name in TENSORS}
+            return {name: getattr(batch, name) for name in FIELDS}
 
         how = {"collate_fn": collate, "num_workers": workers, "pin_memory": self.args.dataloader_pin_memory}
         if isinstance(self.sampling, list):

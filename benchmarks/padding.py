@@ -2,8 +2,8 @@
 
     python benchmarks/padding.py
 
-The lists have the shapes of the real data sets (invented, fixed seed). Of two lengths, text and image are padded each for
-itself, as the students do.
+The lists have the shapes of the real data sets (invented, fixed seed); 4,400 rows are about 1 % of VQA. Of two lengths,
+text and image, the sum is padded, as the students do it.
 """
 
 from __future__ import annotations
@@ -31,7 +31,7 @@ def length_lists(count: int) -> dict[str, np.ndarray]:
 
 
 def main() -> None:
-    for count in (20_000, 400_000):
+    for count in (4_400, 20_000, 400_000):
         print(f"{count:,} examples; waste in percent, mean examples of a batch")
         for name, lengths in length_lists(count).items():
             shuffled = [np.arange(start, min(start + EXAMPLES, count)) for start in range(0, count, EXAMPLES)]

@@ -29,71 +29,51 @@ def batches(
 ) -> list[np.ndarray]:
     """The batches of one epoch: int64 arrays of rows, every row in exactly one.
 
-    lengths: tokens of each example, int [N]; or [N, 2] where text and image are padded each for itself.
+    lengths: tokens of each example, int [N]; or [N, 2], text and image, which a student packs one after the other.
     budget_tokens: a batch costs at most this many tokens after padding; one example alone may cost more.
     batch_examples: a batch has at most this many examples. Give one of the two, or both.
     bucket: examples of the shuffled epoch that are sorted together; more waste less and shuffle less.
     """
     if budget_tokens is None and batch_examples is None:
         raise ValueError("give budget_tokens, batch_examples, or both")
-    table = np.asarray(lengths, np.int64)
-    table = table.reshape(len(table), -1)
-    order = epoch_order(len(table), seed, epoch)
+    tokens = _tokens(lengths)
+    if not len(tokens):
+        raise ValueError("no examples to make batches of")
+    order = epoch_order(len(tokens), seed, epoch)
     found: list[np.ndarray] = []
     for start in range(0, len(order), bucket):
+        rows = order[start : start + bucket]
         # Shuffled before, sorted stably: which of many equally long examples meet changes with the epoch.
-        rows = _by_length(order[start : start + bucket], table, budget_tokens, batch_examples)
-        found += _filled(rows, table, budget_tokens, batch_examples)
-    places = np.random.default_rng([seed, epoch, len(table), 1]).permutation(len(found))
+        rows = rows[np.argsort(tokens[rows], kind="stable")]
+        found += _filled(rows, tokens[rows], budget_tokens, batch_examples)
+    places = np.random.default_rng([seed, epoch, len(tokens), 1]).permutation(len(found))
     return [found[place] for place in places]
 
 
 def padding_waste(lengths: np.ndarray, batches_of_epoch: list[np.ndarray]) -> float:
-    """Share of the padded tokens that are padding, in 0..1."""
+    """Share of the padded tokens that are padding, in 0..1. lengths: as in `batches`."""
+    tokens = _tokens(lengths)
+    padded = sum(int(tokens[rows].max()) * len(rows) for rows in batches_of_epoch)
+    return 1 - sum(int(tokens[rows].sum()) for rows in batches_of_epoch) / padded
+
+
+def _tokens(lengths: np.ndarray) -> np.ndarray:
+    """int64 [N]: text and image together."""
     table = np.asarray(lengths, np.int64)
-    table = table.reshape(len(table), -1)
-    padded = sum(int(table[rows].max(0).sum()) * len(rows) for rows in batches_of_epoch)
-    return 1 - sum(int(table[rows].sum()) for rows in batches_of_epoch) / padded
+    return table if table.ndim == 1 else table.sum(1)
 
 
-def _by_length(rows: np.ndarray, table: np.ndarray, tokens: int | None, examples: int | None) -> np.ndarray:
-    """Rows in an order in which neighbours have like lengths.
-
-    With two lengths: strips of like image length, in each of them sorted by text, up and down in turn. There are as many
-    strips as make a batch about equally unequal in both.
-    """
-    own = table[rows]
-    if table.shape[1] == 1:
-        return rows[np.argsort(own[:, 0], kind="stable")]
-    by_tokens = len(rows) if tokens is None else int(tokens // own.sum(1).mean())
-    size = min(len(rows) if examples is None else examples, by_tokens)
-    spread_text, spread_image = np.ptp(own[:, 0]) + 1, np.ptp(own[:, 1]) + 1
-    count = max(1, len(rows) / max(1, size))
-    strips = int(np.clip(round(np.sqrt(count * spread_image / spread_text)), 1, min(spread_image, count)))
-    by_image = rows[np.argsort(own[:, 1], kind="stable")]
-    ordered = []
-    for place, strip in enumerate(np.array_split(by_image, strips)):
-        by_text = strip[np.argsort(table[strip][:, 0], kind="stable")]
-        ordered.append(by_text if place % 2 == 0 else by_text[::-1])
-    return np.concatenate(ordered)
-
-
-def _filled(rows: np.ndarray, table: np.ndarray, tokens: int | None, examples: int | None) -> list[np.ndarray]:
-    """Consecutive rows cut into batches that keep within the limits."""
+def _filled(rows: np.ndarray, lengths: np.ndarray, tokens: int | None, examples: int | None) -> list[np.ndarray]:
+    """Rows from the shortest to the longest, cut into batches that keep within the limits."""
     cut, start = [], 0
-    longest = table[rows[0]].copy() if len(rows) else None
-    for place in range(len(rows)):
-        grown = np.maximum(longest, table[rows[place]])
+    for place, longest in enumerate(lengths.tolist()):
         count = place - start + 1
         too_many = examples is not None and count > examples
-        too_long = tokens is not None and count * int(grown.sum()) > tokens
+        too_long = tokens is not None and count * longest > tokens
         if count > 1 and (too_many or too_long):
             cut.append(rows[start:place])
-            start, grown = place, table[rows[place]].copy()
-        longest = grown
-    if len(rows):
-        cut.append(rows[start:])
-    return cut
+            start = place
+    return [*cut, rows[start:]]
 
 
 class ExampleBatches:

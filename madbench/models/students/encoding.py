@@ -135,6 +135,7 @@ class Batch:
     ids, segments, places: int64 [S, T]. padding: bool [S, T], True where padded. pixels, regions, boxes,
     region_padding: as `ImageBatch`, None where the student does not read them. examples: int64 [B] rows of the split;
     sequences: int64 [S] its sequences. targets: int64 [B]. soft: float32 [B, answers] or None.
+    joint_length: words and regions of the longest sequence together; None without regions.
     """
 
     ids: torch.Tensor
@@ -150,6 +151,7 @@ class Batch:
     regions: torch.Tensor | None = None
     boxes: torch.Tensor | None = None
     region_padding: torch.Tensor | None = None
+    joint_length: int | None = None
 
     @property
     def choices(self) -> int:
@@ -244,6 +246,11 @@ def make_batch(split: EncodedSplit, rows: np.ndarray, n_answers: int, device: st
     seen: ImageBatch = {}
     if split.images is not None:
         seen = split.images.batch(split.image[rows], device)
+    joint_length = None
+    if "region_padding" in seen:
+        # Counted here, where all lies on the CPU: a student that asked the device for it would wait in every update.
+        words = (~padding).sum(1).reshape(len(rows), -1).max(1)
+        joint_length = int((words + (~seen["region_padding"]).sum(1).cpu().numpy()).max())
     return Batch(
         ids=torch.from_numpy(ids).to(device),
         segments=torch.from_numpy(segments).to(device),
@@ -258,4 +265,5 @@ def make_batch(split: EncodedSplit, rows: np.ndarray, n_answers: int, device: st
         regions=seen.get("regions"),
         boxes=seen.get("boxes"),
         region_padding=seen.get("region_padding"),
+        joint_length=joint_length,
     )

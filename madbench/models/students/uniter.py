@@ -16,6 +16,7 @@ import torch
 from torch import nn
 
 from madbench.errors import DataMalformed
+from madbench.models.students.packing import gathered
 
 LAYER_NORM_EPSILON = 1e-12
 REGION_TYPE = 1  # the type embedding of every region; words have 0, and in vcr also 2 (answer) and 3 (rationale)
@@ -126,7 +127,7 @@ class UniterEncoder(nn.Module):
         words = self.embeddings(ids, batch["position_ids"], torch.zeros_like(ids) if types is None else types)
         region_type = self.embeddings.token_type_embeddings.weight[REGION_TYPE]
         regions = self.img_embeddings(batch["img_feat"], batch["img_pos_feat"], region_type)
-        packed = _pack(torch.cat([words, regions], 1), batch["gather_index"])
+        packed = gathered(torch.cat([words, regions], 1), batch["gather_index"])
         return self.encode(packed, batch["attn_masks"].bool())
 
     def encode(self, embedded: torch.Tensor, visible: torch.Tensor) -> torch.Tensor:
@@ -230,11 +231,6 @@ def sizes_of(state_dict: Mapping[str, torch.Tensor], config: Mapping[str, Any], 
         dropout=config.get("hidden_dropout_prob", 0.1),
         attention_dropout=config.get("attention_probs_dropout_prob", 0.1),
     )
-
-
-def _pack(states: torch.Tensor, index: torch.Tensor) -> torch.Tensor:
-    """states [S, T + R, W], index [S, L] -> [S, L, W]: regions move up behind the words of their row."""
-    return states.gather(1, index.unsqueeze(-1).expand(-1, -1, states.shape[-1]))
 
 
 def _renamed(state_dict: Mapping[str, torch.Tensor]) -> dict[str, torch.Tensor]:

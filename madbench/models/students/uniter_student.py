@@ -12,6 +12,7 @@ from madbench.errors import DataMalformed, DataMissing
 from madbench.models.options import StudentOptions
 from madbench.models.students.encoding import Batch
 from madbench.models.students.interface import Entrance, States, StudentKind
+from madbench.models.students.packing import Packing
 from madbench.models.students.region_inputs import region_maker, regions_of
 from madbench.models.students.tokens import Tokenizer
 from madbench.models.students.uniter import REGION_TYPE, UniterEncoder, UniterSizes, load_official, sizes_of
@@ -24,8 +25,7 @@ TYPES = 4
 class UniterStudent(nn.Module):
     """encoder: embeddings, encoder, pooler. patches: makes features from pixels; None for detector regions.
 
-    Words and regions stand one after the other with their padding between them, where the original closes the gap:
-    attention sees no padding, and only words have places, so the states are the same.
+    Regions follow the words of their own sequence, as in the original.
     """
 
     def __init__(self, encoder: UniterEncoder, width: int, patches: nn.Module | None):
@@ -37,18 +37,19 @@ class UniterStudent(nn.Module):
     def forward(self, batch: Batch) -> States:
         features, boxes, hidden = regions_of(self.patches, batch)
         embeddings = self.encoder.embeddings
-        length = batch.ids.shape[1]
-        places = torch.arange(length, device=batch.ids.device).unsqueeze(0)
+        places = torch.arange(batch.ids.shape[1], device=batch.ids.device).unsqueeze(0)
         words = embeddings(batch.ids, places, batch.segments)
         region_type = embeddings.token_type_embeddings.weight[REGION_TYPE]
         regions = self.encoder.img_embeddings(features, boxes, region_type).repeat_interleave(batch.choices, 0)
         hidden = hidden.repeat_interleave(batch.choices, 0)
-        states = self.encoder.encode(torch.cat([words, regions], 1), torch.cat([~batch.padding, ~hidden], 1))
+        packing = Packing(batch.padding, hidden, batch.joint_length)
+        states = self.encoder.encode(packing.pack(torch.cat([words, regions], 1)), packing.visible)
+        text, image = packing.unpack(states)
         return States(
             cls=states[:, 0],
-            text=states[:, :length],
+            text=text,
             text_padding=batch.padding,
-            image=states[:, length:],
+            image=image,
             image_padding=hidden,
             pooled=self.encoder.pooler(states),
         )

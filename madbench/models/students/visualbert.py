@@ -8,11 +8,13 @@ from __future__ import annotations
 import torch
 from torch import nn
 
+from madbench.errors import DataMalformed
 from madbench.models.options import StudentOptions
 from madbench.models.students.encoding import Batch
 from madbench.models.students.fused_attention import with_fused_attention
 from madbench.models.students.hub import load_pretrained, pretrained_config
 from madbench.models.students.interface import Entrance, States, StudentKind
+from madbench.models.students.packing import Packing
 from madbench.models.students.region_inputs import region_maker, regions_of
 from madbench.models.students.tokens import Tokenizer
 
@@ -30,23 +32,26 @@ class VisualBertStudent(nn.Module):
         features, _, hidden = regions_of(self.patches, batch)
         features = features.repeat_interleave(batch.choices, 0)
         hidden = hidden.repeat_interleave(batch.choices, 0)
-        out = self.model(
+        embedded = self.model.embeddings(
             input_ids=batch.ids,
-            attention_mask=(~batch.padding).long(),
             # Its two types tell words from regions.
             token_type_ids=torch.zeros_like(batch.ids),
             visual_embeds=features,
-            visual_attention_mask=(~hidden).long(),
             visual_token_type_ids=torch.ones_like(hidden, dtype=torch.long),
         )
-        states, length = out.last_hidden_state, batch.ids.shape[1]
+        packing = Packing(batch.padding, hidden, batch.joint_length)
+        packed = packing.pack(embedded)
+        # Added to the scores, [S, 1, 1, L].
+        mask = torch.finfo(packed.dtype).min * (~packing.visible)[:, None, None].to(packed.dtype)
+        states = self.model.encoder(packed, attention_mask=mask).last_hidden_state
+        text, image = packing.unpack(states)
         return States(
             cls=states[:, 0],
-            text=states[:, :length],
+            text=text,
             text_padding=batch.padding,
-            image=states[:, length:],
+            image=image,
             image_padding=hidden,
-            pooled=out.pooler_output,
+            pooled=self.model.pooler(states),
         )
 
     def entrances(self) -> dict[str, Entrance]:
@@ -62,6 +67,11 @@ class VisualBertKind(StudentKind):
         if options.init == "scratch":
             return options
         config = pretrained_config(options.init, "visual_bert")
+        if config.bypass_transformer:
+            raise DataMalformed(
+                f"'{options.init}' lets regions bypass its encoder, which transformers does not run either",
+                fix="use weights whose config.json has bypass_transformer: false",
+            )
         return options.model_copy(
             update={
                 "width": config.hidden_size,

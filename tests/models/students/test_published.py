@@ -1,5 +1,6 @@
 """uniter, vilt and visualbert as students: small random weights in their own file formats, real readers of them."""
 
+import dataclasses
 import json
 from pathlib import Path
 
@@ -163,6 +164,62 @@ def test_vilt_gives_what_transformers_gives(saved):
         )
     torch.testing.assert_close(ours.cls, theirs.last_hidden_state[:, 0], atol=1e-5, rtol=1e-5)
     torch.testing.assert_close(ours.pooled, theirs.pooler_output, atol=1e-5, rtol=1e-5)
+
+
+@pytest.mark.parametrize("name", ("uniter", "visualbert"))
+def test_words_and_regions_are_packed_and_their_states_are_what_they_were(saved, name):
+    """Only the longest sequence decides what the encoder reads, not the longest text beside the most regions."""
+    chosen = options(saved, name)
+    long_text, many_regions = ("a dog",) * 4, ("red",) * 4
+    examples = [example(1, "red", long_text, WIDTH[name]), example(2, "yellow", many_regions, WIDTH[name])]
+    _, split = encode(chosen, examples)
+    student, _ = states(chosen, examples, [0])
+    batch = make_batch(split, np.array([0, 1]), 0)
+    read = []
+    encoder = student.encoder.encoder if name == "uniter" else student.model.encoder
+    encoder.register_forward_hook(lambda module, given, out: read.append(given[0].shape[1]))
+    with torch.no_grad():
+        packed, apart = student(batch), student(dataclasses.replace(batch, joint_length=None))
+    words, regions = batch.ids.shape[1], len("yellow")
+    lengths = [(~batch.padding[row]).sum() for row in (0, 4)]
+    assert batch.joint_length == max(lengths[0] + 3, lengths[1] + 6)
+    assert read == [batch.joint_length, words + regions] and batch.joint_length < words + regions
+    torch.testing.assert_close(packed.text[~packed.text_padding], apart.text[~apart.text_padding], atol=2e-6, rtol=1e-4)
+    hidden = packed.image_padding
+    torch.testing.assert_close(packed.image[~hidden], apart.image[~hidden], atol=2e-6, rtol=1e-4)
+    torch.testing.assert_close(packed.pooled, apart.pooled, atol=2e-6, rtol=1e-4)
+
+
+def test_visualbert_gives_what_transformers_gives(saved):
+    from transformers import VisualBertModel
+
+    chosen = options(saved, "visualbert")
+    examples = [example(1, "red", width=6), example(2, "yellow", ("red",) * 4, 6)]
+    _, split = encode(chosen, examples)
+    batch = make_batch(split, np.array([0, 1]), 0)
+    _, ours = states(chosen, examples, [0, 1])
+    model = VisualBertModel.from_pretrained(saved["visualbert"]).eval()
+    with torch.no_grad():
+        theirs = model(
+            input_ids=batch.ids,
+            attention_mask=(~batch.padding).long(),
+            token_type_ids=torch.zeros_like(batch.ids),
+            visual_embeds=batch.regions.repeat_interleave(4, 0),
+            visual_attention_mask=(~batch.region_padding).long().repeat_interleave(4, 0),
+        )
+    words, seen = batch.ids.shape[1], ~ours.image_padding
+    torch.testing.assert_close(ours.pooled, theirs.pooler_output, atol=1e-5, rtol=1e-5)
+    torch.testing.assert_close(ours.image[seen], theirs.last_hidden_state[:, words:][seen], atol=1e-5, rtol=1e-5)
+
+
+def test_regions_that_bypass_the_encoder_are_refused(saved, tmp_path):
+    import shutil
+
+    shutil.copytree(saved["visualbert"], tmp_path / "visualbert")
+    config = tmp_path / "visualbert" / "config.json"
+    config.write_text(json.dumps({**json.loads(config.read_text()), "bypass_transformer": True}))
+    with pytest.raises(DataMalformed, match="bypass"):
+        options({"visualbert": str(tmp_path / "visualbert")}, "visualbert")
 
 
 @pytest.mark.parametrize("name", ("uniter", "visualbert"))
