@@ -37,6 +37,26 @@ class Breaks(madbench.ModelAdapter):
 SPEC = "schema: 1\nname: breaks\nversion: 1\nadapter: breaks\nsummary: breaks\nneeds: [text]\n"
 FEW = ["--set", "training.min_examples=48", "--set", "training.max_examples=48", "--set", "student.dropout=0"]
 
+# Saves after every update, tells which updates rank 0 does, and kills the process of rank KILL before the fourth.
+KILLS = """
+import os
+import signal
+from madbench.training import loop
+
+loop.CHECKPOINT_SECONDS = 0
+update = loop._Loop._update
+
+def watched(self, step, pieces):
+    if step == 3 and os.environ.get("KILL") == str(self.group.rank):
+        os.kill(os.getpid(), signal.SIGKILL)
+    if self.group.rank == 0:
+        with open(os.environ["STEPS"], "a") as stream:
+            stream.write(f"{step} ")
+    update(self, step, pieces)
+
+loop._Loop._update = watched
+"""
+
 
 def madbench(*arguments, **environment):
     return subprocess.run(
@@ -88,6 +108,31 @@ def test_a_process_that_fails_ends_all_with_one_error_line(tmp_path, rank, said)
     assert done.returncode == 1
     assert [line for line in done.stderr.splitlines() if line.startswith("error:")] == [f"error: {said}"]
     assert "fix: mend it" in done.stderr and "Traceback" not in done.stderr
+
+
+@pytest.mark.slow
+def test_two_processes_of_which_one_is_killed_go_on_and_end_with_the_same_metrics(tmp_path):
+    """Bit for bit, dropout and all: what is random in an update depends on the seed, the update and the process."""
+    (tmp_path / "kills.py").write_text(KILLS)
+    few = ["--set", "training.min_examples=48", "--set", "training.max_examples=48"]
+    given = ["--plugin", str(tmp_path / "kills.py"), "--model", "student", "--nproc", "2", "--quiet", *few]
+    given += ["--set", "training.batch_examples=8"]
+
+    def run(out, steps, **environment):
+        return run_mini(tmp_path / out, *given, STEPS=str(tmp_path / steps), **environment)
+
+    assert run("whole", "all").returncode == 0
+    killed = run("killed", "first", KILL="1")
+    assert killed.returncode == 1 and "process 2 of 2 was ended by SIGKILL" in killed.stderr
+    assert not list((tmp_path / "killed").glob("**/record.json"))
+    again = run("killed", "second")
+    assert again.returncode == 0, again.stderr
+    assert [(tmp_path / steps).read_text().split() for steps in ("all", "second")] == [list("012345"), list("345")]
+    (whole, straight), (ended, resumed) = record_of(tmp_path / "whole"), record_of(tmp_path / "killed")
+    assert ended["run_id"] == whole["run_id"] and ended["usage"]["processes"] == 2
+    assert ended["conditions"] == whole["conditions"]
+    for file in straight.glob("predictions/*"):
+        assert file.read_bytes() == (resumed / "predictions" / file.name).read_bytes()
 
 
 class Group:
