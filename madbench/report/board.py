@@ -17,11 +17,11 @@ from madbench.report import notes
 from madbench.report.curves import build_curves
 from madbench.report.design import design_lines
 from madbench.report.filling import absent, fill_task
-from madbench.report.grouping import Part, columns_of, headlines, rows_of, split_by_content
+from madbench.report.grouping import Part, columns_of, rows_of, split_by_content
 from madbench.report.inline import plain
 from madbench.report.mixing import suffix, together
 from madbench.report.records import Failure, Record, Runs
-from madbench.report.tables import BASELINE, MINI, Board, Extent, Row, Table
+from madbench.report.tables import BASELINE, MINI, Board, Column, Extent, Row, Table
 
 
 def build_board(
@@ -88,7 +88,12 @@ def build_table(
     extent = extent or Extent()
     records = part.records
     tasks = sorted({record.task for record in records}, key=lambda task: (task != "vcr", task))
-    columns = [column for task in tasks for column in columns_of([one for one in records if one.task == task])]
+    columns: list[Column] = []
+    headline: dict[tuple[str, str], str] = {}
+    for task in tasks:
+        found, metrics = columns_of([one for one in records if one.task == task])
+        columns += found
+        headline |= {(task, condition): metric for condition, metric in metrics.items()}
     rows = rows_of(records, interval, extent)
     table_rows = [row for row, _ in rows.values()]
     problems: list[str] = []
@@ -109,11 +114,7 @@ def build_table(
         why="" if suffix else part.why,
         tasks=tasks,
         primary={record.task: record.content["primary"] for record in records},
-        headline={
-            (task, name): metric
-            for task in tasks
-            for name, metric in headlines([one for one in records if one.task == task]).items()
-        },
+        headline=headline,
         columns=columns,
         rows=table_rows,
         facts=notes.facts(records, tasks),

@@ -53,7 +53,7 @@ def fill_task(task, columns, rows, baseline, failures, problems, extent) -> None
             standing = group.totals(column.condition, column.metric)
             if standing is not None:
                 standings[column][row.label] = standing
-        row.costs[task] = {name: group.average(*path) for name, path in COSTS.items()}
+        row.costs[task] = group.averages(COSTS)
         if "curve" in extent.shown and (point := _point(row, group, columns, fraction)) is not None:
             row.points[task] = point
         if "groups" in extent.shown:

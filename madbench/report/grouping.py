@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import cache
 
@@ -42,73 +42,88 @@ def split_by_content(records: Sequence[Record]) -> list[Part]:
     main: list[Record] = []
     apart = []
     for task in sorted(combinations):
-        ordered = sorted(combinations[task].items(), key=lambda item: (-len(item[1]), item[0]))
+        ordered = sorted(combinations[task].items(), key=lambda item: (-len(item[1]), _in_order(item[0])))
         main += ordered[0][1]
         for content, others in ordered[1:]:
             apart.append(Part(others, task, _reasons(content, ordered[0][0])))
     return [Part(main), *apart]
 
 
-def content_of(record: Record) -> tuple[str, str, tuple, tuple]:
-    """What must be equal in one column: protocol part, data, the versions of the metrics, and the files of shifts."""
+def content_of(record: Record) -> tuple[str, str, frozenset, frozenset]:
+    """What must be equal in one column: protocol part, data, the versions of the metrics, and the files of shifts.
+
+    Sets of pairs: (metric, version) and (condition, files).
+    """
     versions = next(
         (one.get("metric_versions") or {} for one in record.conditions.values() if one.get("role") == "id"), {}
     )
     content = record.content
-    files = sorted((name, tuple(one["files"])) for name, one in record.conditions.items() if one.get("files"))
-    return (
-        content["protocol"]["task_hash"],
-        content["data"]["fingerprint"],
-        tuple(sorted(versions.items())),
-        tuple(files),
-    )
+    files = frozenset((name, tuple(one["files"])) for name, one in record.conditions.items() if one.get("files"))
+    return content["protocol"]["task_hash"], content["data"]["fingerprint"], frozenset(versions.items()), files
+
+
+def _in_order(content: tuple[str, str, frozenset, frozenset]) -> tuple:
+    return *content[:2], *map(sorted, content[2:])
 
 
 def rows_of(
     records: Sequence[Record], interval: str = "t", extent: Extent | None = None
 ) -> dict[str, tuple[Row, dict[str, Group]]]:
     """label -> the row and its runs by task. Options or weights that differ under one name make several rows."""
-    variants: dict[tuple, dict[str, set[str]]] = defaultdict(lambda: defaultdict(set))
+    together: dict[tuple, list[Record]] = defaultdict(list)
     for record in records:
-        variants[_family(record)][record.task].add(_variant(record))
+        together[_family(record), record.task, _options(record)].append(record)
+    variants: dict[tuple, int] = defaultdict(int)
+    for family, task, _ in together:
+        variants[family, task] += 1
+    several = {family for (family, _), count in variants.items() if count > 1}
     units = {} if extent is None else extent.units
     readers = {
         task: Predictions(units.setdefault((source, task), {}))
         for source, task in sorted({(record.source, record.task) for record in records})
     }
     rows: dict[str, tuple[Row, dict[str, Group]]] = {}
-    for record in records:
-        several = any(len(found) > 1 for found in variants[_family(record)].values())
-        model = record.content["model"]
-        division = record.content.get("division", "closed")
-        label = record.model + (f"#{_variant(record)}" if several else "")
+    for ((model, division, limited), task, options), here in together.items():
+        label = model + (f"#{_short_hash(*options)}" if (model, division, limited) in several else "")
         label += "" if division == "closed" else f" ({division})"
-        label += "*" if record.limited else ""
+        label += "*" if limited else ""
         if label not in rows:
-            seen = bool(model.get("seen")) and "exposure" not in record.content
-            row = Row(label, record.model, bool(model.get("blind")), record.limited, division, seen)
-            rows[label] = row, {}
-        rows[label][0].white_box |= any(
-            notes.attack_model(condition) == record.model for condition in record.conditions.values()
+            first = here[0].content
+            seen = bool(first["model"].get("seen")) and "exposure" not in first
+            rows[label] = Row(label, model, bool(first["model"].get("blind")), limited, division, seen), {}
+        row, groups = rows[label]
+        row.white_box |= any(
+            notes.attack_model(condition) == model for record in here for condition in record.conditions.values()
         )
-        group = rows[label][1].setdefault(record.task, Group({}, readers[record.task], interval))
-        if record.run in group.runs:
-            raise notes.clash(record, group.runs[record.run])
-        group.runs[record.run] = record
+        runs = groups.setdefault(task, Group({}, readers[task], interval)).runs
+        for record in here:
+            if record.run in runs:
+                raise notes.clash(record, runs[record.run])
+            runs[record.run] = record
     return rows
 
 
-def columns_of(records: Sequence[Record]) -> list[Column]:
-    """Every condition and metric of one task, each shifted condition followed by its effects."""
+def columns_of(records: Sequence[Record]) -> tuple[list[Column], dict[str, str]]:
+    """Every condition and metric of one task, each shifted condition followed by its effects; and the headline.
+
+    The headline: condition -> the metric that stands for it, in the order of the records' conditions.
+    """
     task = records[0].task
-    headline = headlines(records)
+    declarations: dict[str, list[Mapping]] = defaultdict(list)
+    for record in records:
+        for name, condition in record.conditions.items():
+            declarations[name].append(condition)
+    metrics = {
+        name: set().union(*(one.get("metrics") or () for one in declared)) for name, declared in declarations.items()
+    }
+    headline = {name: main_metric(found, records[0].content["primary"]) for name, found in metrics.items()}
     columns = []
-    for name, metric in headline.items():
-        declared = [record.conditions[name] for record in records if name in record.conditions]
-        metrics = {one for condition in declared for one in condition.get("metrics") or {}} or {metric}
+    for name, declared in declarations.items():
+        metric = headline[name]
         sizes = [_only(one.get(size) for one in declared if one.get("available", True)) for size in ("n", "n_images")]
         role = declared[0].get("role", "id")
-        columns += [Column(task, name, one, role, *sizes) for one in sorted(metrics, key=_metric_order)]
+        ordered = sorted(metrics[name] or {metric}, key=_metric_order)
+        columns += [Column(task, name, one, role, *sizes) for one in ordered]
         holder = next(record for record in records if name in record.conditions)
         # Without a common metric there is no gap: 60 % of one and 50 % of another differ by nothing.
         if role == "shifted" and headline.get(id_condition(holder, name), metric) == metric:
@@ -124,16 +139,7 @@ def columns_of(records: Sequence[Record]) -> list[Column]:
     if len(gaps) > 1 and len(bases) == 1 and len({gap.metric for gap in gaps}) == 1:
         over = tuple(gap.condition for gap in gaps)
         columns += [Column(task, "all shifts", gaps[0].metric, role, over=over) for role in OVER_SHIFTS]
-    return columns
-
-
-def headlines(records: Sequence[Record]) -> dict[str, str]:
-    """condition -> the metric that stands for it; records: of one task. In the order of the records' conditions."""
-    metrics: dict[str, set[str]] = {}
-    for record in records:
-        for name, condition in record.conditions.items():
-            metrics.setdefault(name, set()).update(condition.get("metrics") or {})
-    return {name: main_metric(found, records[0].content["primary"]) for name, found in metrics.items()}
+    return columns, headline
 
 
 def id_condition(record: Record, condition: str) -> str:
@@ -153,9 +159,9 @@ def _family(record: Record) -> tuple:
     return record.model, record.content.get("division", "closed"), record.limited
 
 
-def _variant(record: Record) -> str:
+def _options(record: Record) -> tuple[str, tuple[tuple[str, str], ...]]:
     model = record.content["model"]
-    return _short_hash(model["spec_hash"], tuple(sorted((model.get("weights") or {}).items())))
+    return model["spec_hash"], tuple(sorted((model.get("weights") or {}).items()))
 
 
 @cache

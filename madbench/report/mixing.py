@@ -57,7 +57,7 @@ def together(tables: Sequence[Table], parts: Sequence[Part]) -> Table:
 def _content(place: int, table: Table, part: Part) -> Content:
     files: dict[str, dict[str, tuple[str, ...]]] = {}
     for record in part.records:
-        for name, found in content_of(record)[3]:
+        for name, found in sorted(content_of(record)[3]):
             files.setdefault(record.task, {})[name] = found
     sizes = {column.anywhere(): (column.items, column.images) for column in table.columns}
     records = Counter(record.task for record in part.records)

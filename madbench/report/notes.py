@@ -139,11 +139,14 @@ def _marks(groups: Mapping) -> list[str]:
         for task, group in by_task.items():
             for record in group.runs.values():
                 model = record.content["model"]
+                division = record.content.get("division", "closed")
+                if division == "closed" and not model.get("notes") and not model.get("seen"):
+                    continue
                 marks = [plain(note) for note in model.get("notes") or [] if note != NOT_WITNESSED]
                 marks += _seen(record)
-                if record.content.get("division") == "external":
+                if division == "external":
                     marks.append(f"{EXTERNAL} external: {NOT_WITNESSED}")
-                elif record.content.get("division") == "open":
+                elif division == "open":
                     marks.append("open division: outside the protocol's budget or rules")
                 for mark in marks:
                     said[label, mark].add(task_title(task))
@@ -152,7 +155,7 @@ def _marks(groups: Mapping) -> list[str]:
 
 def exposure(record: Record) -> list[Mapping[str, str]]:
     """What the initial weights saw of each condition: condition, seen, level, reason."""
-    return record.content.get("exposure") or []
+    return record.content.get("exposure") or ()
 
 
 def _seen(record: Record) -> list[str]:
@@ -174,7 +177,8 @@ def _seen(record: Record) -> list[str]:
 
 def attack_model(condition: Mapping[str, Any]) -> str | None:
     """The model that a condition was made to mislead, as its score file names it."""
-    attack = (condition.get("about") or {}).get("attack")
+    about = condition.get("about")
+    attack = about.get("attack") if about else None
     return attack.get("model") if isinstance(attack, Mapping) else None
 
 
@@ -183,7 +187,7 @@ def _attacks(records: Sequence[Record]) -> list[str]:
     said: dict[str, set[tuple[str, str]]] = defaultdict(set)
     for record in records:
         for name, condition in record.conditions.items():
-            if "attack" not in (condition.get("about") or {}):
+            if not (about := condition.get("about")) or "attack" not in about:
                 continue
             attack, model = condition["about"]["attack"], attack_model(condition)
             if model is None:
@@ -215,13 +219,9 @@ def _vocabularies(records: Sequence[Record], groups: Mapping) -> list[str]:
         if said:
             lines.append(f"{task_title(task)}: oracle ceiling of the answer vocabulary: {'; '.join(said)}.")
         closed = {
-            (
-                _space(record)["n"],
-                tuple(sorted(_space(record)["closed"]["rows"].items())),
-                _space(record)["closed"]["note"],
-            )
+            (space["n"], tuple(sorted(space["closed"]["rows"].items())), space["closed"]["note"])
             for record in records
-            if record.task == task and _space(record).get("closed")
+            if record.task == task and (space := _space(record)).get("closed")
         }
         for n, rows, note in sorted(closed, key=str):
             counted = " + ".join(f"{count:,} {split}" for split, count in rows)
@@ -308,8 +308,7 @@ def _counts(records: Sequence[Record]) -> list[str]:
             text = _numbers(skipped) if isinstance(skipped, Mapping) else f"{skipped:,}"
             said.add(f"{task_title(record.task)}: rows skipped in {plain(split)}: {text}.")
         for name, condition in record.conditions.items():
-            text = _numbers(condition.get("about") or {})
-            if text:
+            if (about := condition.get("about")) and (text := _numbers(about)):
                 said.add(f"{task_title(record.task)} {plain(name)}: {text}.")
     return sorted(said)
 

@@ -11,6 +11,9 @@ from collections import Counter
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from functools import cached_property
+from itertools import chain
+from operator import itemgetter
+from typing import Any
 
 import numpy as np
 
@@ -50,10 +53,15 @@ class Replicates:
             [(record.conditions.get(condition) or {}).get("metrics") or {} for record in records]
             for records in self.records
         ]
-        names = sorted(set.intersection(*(set(metrics) for table in tables for metrics in table)))
-        if not names:
+        shared = set(tables[0][0])
+        for metrics in chain(*tables):
+            if metrics.keys() != shared:
+                shared &= metrics.keys()
+        if not shared:
             return {}
-        means = [np.mean([[metrics[name] for name in names] for metrics in table], axis=0) for table in tables]
+        names = sorted(shared)
+        numbers = itemgetter(*names)
+        means = [np.mean(np.reshape(list(map(numbers, table)), (-1, len(names))), axis=0) for table in tables]
         return dict(zip(names, np.mean(means, axis=0).tolist(), strict=True))
 
 
@@ -173,14 +181,21 @@ class Group:
             rows.append(np.mean(arrays, axis=0))
         return np.stack(rows), items
 
-    def average(self, *path: str) -> float | None:
-        """The mean over runs of a number in the records, e.g. `usage`, `updates`; None when a run lacks it."""
-        values = [record.content for record in self.runs.values()]
-        for name in path:
-            values = [value.get(name) if isinstance(value, dict) else None for value in values]
-        if not all(isinstance(value, (int, float)) for value in values):
-            return None
-        return float(sum(values) / len(values))
+    def averages(self, paths: Mapping[str, tuple[str, ...]]) -> dict[str, float | None]:
+        """The means over runs of numbers in the records, by name; None when a run lacks one.
+
+        paths: name -> where it stands in a record, e.g. (`usage`, `updates`).
+        """
+        holders: dict[tuple[str, ...], list[Any]] = {(): [record.content for record in self.runs.values()]}
+        found = {}
+        for name, path in paths.items():
+            for place in range(1, len(path)):
+                if path[:place] not in holders:
+                    above = [one.get(path[place - 1]) for one in holders[path[: place - 1]]]
+                    holders[path[:place]] = [one if isinstance(one, dict) else {} for one in above]
+            values = [one.get(path[-1]) for one in holders[path[:-1]]]
+            found[name] = float(sum(values) / len(values)) if set(map(type, values)) <= {int, float} else None
+        return found
 
     def unavailable(self) -> frozenset[str]:
         """Conditions that the source of some run lacks."""

@@ -88,7 +88,7 @@ class Predictions:
     def _scored(self, record: Record, condition: str) -> Scored | None:
         shift = condition.removesuffix(CONTROL).removesuffix(COMPLEMENT)
         declared = record.conditions.get(shift)
-        if declared is None or not declared.get("available", True):
+        if declared is None or not declared.get("available", True) or not record.has_predictions:
             return None
         if condition == shift and declared["kind"] != "rows":
             return self._stored(record, condition)

@@ -10,7 +10,7 @@ import gc
 import json
 import os
 import re
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import cached_property
@@ -46,44 +46,39 @@ REQUIRED = {
 
 
 _REQUIRED_PATHS = [(tuple(name.split(".")), kind) for name, kind in REQUIRED.items()]
-_NUMBERS = (int, float)
+_ABOVE: dict[str, list[tuple[str, type]]] = {}  # object that holds them ("" for the record itself) -> required fields
+for _name, _kind in REQUIRED.items():
+    _ABOVE.setdefault(_name.rpartition(".")[0], []).append((_name.rpartition(".")[2], _kind))
+_NUMBERS = {int, float}
 
 
-@dataclass(frozen=True)
 class Record:
     """A finished cell: the content of record.json and the folder it lies in.
 
-    archived: what lies beside it when it comes from an archive of records (`report.archive`), where no folder is.
+    What tables group and look up by is taken out once: a board asks for it many times, of thousands of records.
+    run: (draw, seed). conditions: by name. archived: what lies beside it when it comes from an archive of records
+    (`report.archive`), where no folder is. predictions: whether there are any beside it, None where nobody has looked.
     """
 
-    folder: Path
-    content: Mapping[str, Any]
-    archived: Any = None
+    def __init__(
+        self, folder: Path | str, content: Mapping[str, Any], archived: Any = None, predictions: bool | None = None
+    ) -> None:
+        self._folder = folder
+        self._predictions = predictions
+        self.content = content
+        self.archived = archived
+        protocol = content["protocol"]
+        self.model: str = content["model"]["name"]
+        self.protocol = f"{protocol['name']}@{protocol['version']}"
+        self.task: str = content["task"]
+        self.source: str = content["data"]["source"]
+        self.run: tuple[int, int] = (content["draw"], content["seed"])
+        self.conditions: dict[str, Mapping[str, Any]] = {one["name"]: one for one in content["conditions"]}
+        self.limited = not content["comparable"]
 
-    @cached_property
-    def model(self) -> str:
-        return self.content["model"]["name"]
-
-    @cached_property
-    def protocol(self) -> str:
-        return f"{self.content['protocol']['name']}@{self.content['protocol']['version']}"
-
-    @cached_property
-    def task(self) -> str:
-        return self.content["task"]
-
-    @cached_property
-    def source(self) -> str:
-        return self.content["data"]["source"]
-
-    @cached_property
-    def run(self) -> tuple[int, int]:
-        """(draw, seed)."""
-        return self.content["draw"], self.content["seed"]
-
-    @cached_property
-    def conditions(self) -> dict[str, Mapping[str, Any]]:
-        return {condition["name"]: condition for condition in self.content["conditions"]}
+    @property
+    def folder(self) -> Path:
+        return Path(self._folder)
 
     @cached_property
     def metrics(self) -> dict[tuple[str, str], float]:
@@ -94,12 +89,12 @@ class Record:
             for metric, value in (condition.get("metrics") or {}).items()
         }
 
-    @cached_property
-    def unavailable(self) -> frozenset[str]:
+    @property
+    def unavailable(self) -> list[str]:
         """Conditions whose files the source lacks."""
-        return frozenset(name for name, one in self.conditions.items() if not one.get("available", True))
+        return [name for name, one in self.conditions.items() if not one.get("available", True)]
 
-    @cached_property
+    @property
     def step(self) -> int | None:
         """The evaluation point that the record's own selection rule chose."""
         for choice in self.content["selection"]:
@@ -107,14 +102,12 @@ class Record:
                 return choice["step"]
         return None
 
-    @cached_property
-    def limited(self) -> bool:
-        return not self.content["comparable"]
-
-    @cached_property
+    @property
     def has_predictions(self) -> bool:
         """Whether predictions lie beside the record."""
-        return self.archived.predictions if self.archived is not None else (self.folder / "predictions").is_dir()
+        if self.archived is not None:
+            return self.archived.predictions
+        return (self.folder / "predictions").is_dir() if self._predictions is None else self._predictions
 
     def where(self) -> str:
         return describe(self.model, self.protocol, self.task, *self.run)
@@ -157,7 +150,7 @@ def load_runs(folders: Sequence[Path | str]) -> Runs:
     problems: list[str] = []
     from madbench.report.archive import is_archive, read_archive
 
-    found = cell_folders([one for one in folders if not is_archive(one)])
+    found = _cells([one for one in folders if not is_archive(one)])
     with no_collection():
         for path in folders:
             if is_archive(path):
@@ -165,16 +158,16 @@ def load_runs(folders: Sequence[Path | str]) -> Runs:
                 for record in archived:
                     _add(records, record)
                 failures |= {(one.where(), one.source, one.error): one for one in failed}
-        for folder, finished in found:
+        for folder, finished, predictions in found:
             if finished:
                 try:
-                    record = read_record(folder)
+                    record = read_record(folder, predictions)
                 except DataMalformed as problem:
                     problems.append(str(problem))
                     continue
                 _add(records, record)
             else:
-                failure = read_failure(folder)
+                failure = read_failure(Path(folder))
                 if failure is not None:
                     failures[(failure.where(), failure.source, failure.error)] = failure
     if problems:
@@ -202,32 +195,48 @@ def no_collection() -> Iterator[None]:
 
 def cell_folders(folders: Iterable[Path | str]) -> list[tuple[Path, bool]]:
     """Folders that hold record.json (True) or only error.json (False); nothing below such a folder is looked at."""
-    found: list[tuple[Path, bool]] = []
+    return [(Path(folder), finished) for folder, finished, _ in _cells(folders)]
+
+
+def _cells(folders: Iterable[Path | str]) -> list[tuple[str, bool, bool]]:
+    """(folder, whether it holds record.json, whether it holds predictions) of every cell. No link is followed."""
+    found: list[tuple[str, bool, bool]] = []
     for top in folders:
         if not Path(top).is_dir():
             raise DataMissing(
                 f"no folder '{top}' to report on", fix="run `madbench run ...` first, or name its --out folder"
             )
-        for path, below, files in os.walk(top, followlinks=False):
-            if "record.json" in files or "error.json" in files:
-                found.append((Path(path), "record.json" in files))
-                below.clear()
-            else:
-                below[:] = [name for name in below if not name.startswith(".")]
+        waiting = [os.fspath(top)]
+        while waiting:
+            path = waiting.pop()
+            try:
+                with os.scandir(path) as entries:
+                    here = {entry.name: entry for entry in entries}
+            except OSError:
+                continue
+            marks = [name for name in ("record.json", "error.json") if name in here and not here[name].is_dir()]
+            if marks:
+                found.append((path, marks[0] == "record.json", "predictions" in here and here["predictions"].is_dir()))
+                continue
+            waiting += [
+                entry.path
+                for name, entry in here.items()
+                if not name.startswith(".") and entry.is_dir(follow_symlinks=False)
+            ]
     return found
 
 
-def read_record(folder: Path) -> Record:
-    """Raises DataMalformed naming the file and the field."""
+def read_record(folder: Path | str, predictions: bool | None = None) -> Record:
+    """predictions: whether there are any in the folder, if that is known. Raises DataMalformed naming file and field."""
     path = f"{folder}/record.json"
     try:
-        with open(path, "rb") as file:
+        with open(path, "rb", buffering=0) as file:
             content = orjson.loads(file.read())  # three times as fast as json, and it knows no NaN either
     except (OSError, ValueError) as problem:
         raise DataMalformed(f"not a record: {problem}", where=path) from None
     for problem in problems_of(content):
         raise DataMalformed(problem, where=path)
-    return Record(folder, content)
+    return Record(folder, content, predictions=predictions)
 
 
 def problems_of(content: Any) -> Iterable[str]:
@@ -238,13 +247,14 @@ def problems_of(content: Any) -> Iterable[str]:
     if content.get("schema_version") != 1:
         yield f"schema_version is {content.get('schema_version')!r}, this madbench reads 1"
         return
-    for path, kind in _REQUIRED_PATHS:
-        value: Any = content
-        for part in path:
-            value = value.get(part) if isinstance(value, dict) else None
-        if not isinstance(value, kind) or (kind is int and isinstance(value, bool)):
-            yield f"field '{'.'.join(path)}' is {value!r}, expected {kind.__name__}"
-            return
+    if not _has_fields(content):
+        for path, kind in _REQUIRED_PATHS:
+            value: Any = content
+            for part in path:
+                value = value.get(part) if isinstance(value, dict) else None
+            if not isinstance(value, kind) or (kind is int and isinstance(value, bool)):
+                yield f"field '{'.'.join(path)}' is {value!r}, expected {kind.__name__}"
+                return
     for place, condition in enumerate(content["conditions"]):
         if not isinstance(condition, dict) or not isinstance(condition.get("name"), str):
             yield f"conditions[{place}] has no name"
@@ -252,10 +262,32 @@ def problems_of(content: Any) -> Iterable[str]:
         if condition.get("available", True) and not isinstance(condition.get("metrics"), dict):
             yield f"conditions[{place}] ({condition['name']}) has no metrics"
             return
-        for metric, value in (condition.get("metrics") or {}).items():
+        metrics = condition.get("metrics") or {}
+        if _are_fractions(metrics.values()):
+            continue
+        for metric, value in metrics.items():
             if type(value) not in _NUMBERS or not 0 <= value <= 1:  # NaN is in no range
                 yield f"conditions[{place}] ({condition['name']}): {metric} is {value!r}, expected a fraction 0..1"
                 return
+
+
+def _has_fields(content: dict) -> bool:
+    """Whether the required fields are there, of exactly their types: nearly every record, at a glance."""
+    for above, fields in _ABOVE.items():
+        holder = content.get(above) if above else content
+        if type(holder) is not dict:
+            return False
+        for name, kind in fields:
+            if type(holder.get(name)) is not kind:
+                return False
+    return True
+
+
+def _are_fractions(values: Collection[Any]) -> bool:
+    if not values:
+        return True
+    # The sum is there for NaN, which min and max may step over.
+    return set(map(type, values)) <= _NUMBERS and min(values) >= 0 and max(values) <= 1 and sum(values) <= len(values)
 
 
 def read_failure(folder: Path) -> Failure | None:

@@ -3,7 +3,7 @@ import json
 import pytest
 
 from madbench.errors import DataMalformed, DataMissing, NotComparable
-from madbench.report.records import load_runs
+from madbench.report.records import load_runs, problems_of, read_record
 
 
 def test_finished_and_failed_cells_are_found_and_unfinished_ones_left_alone(cells):
@@ -78,3 +78,29 @@ def test_broken_json_is_named(cells, text):
     path.write_text(text)
     with pytest.raises(DataMalformed, match=r"record\.json"):
         load_runs([cells.root])
+
+
+@pytest.mark.parametrize("bad", [float("nan"), -0.1, 1.5, True, "0.5", None])
+@pytest.mark.parametrize("first", [True, False])
+def test_a_value_that_is_no_fraction_is_found_wherever_it_stands(cells, bad, first):
+    content = json.loads((cells.write("mad") / "record.json").read_text())
+    good = {"a": 0, "b": 0.25, "c": 1.0}
+    content["conditions"][0]["metrics"] = {"bad": bad, **good} if first else {**good, "bad": bad}
+    assert [f"bad is {bad!r}" in problem for problem in problems_of(content)] == [True]
+
+
+def test_cells_behind_links_and_in_hidden_folders_are_not_looked_for(cells, tmp_path):
+    folder = cells.write("mad")
+    (tmp_path / "other").mkdir()
+    (tmp_path / "other" / "linked").symlink_to(folder)
+    (tmp_path / "other" / ".hidden").mkdir()
+    (tmp_path / "other" / ".hidden" / "record.json").write_text((folder / "record.json").read_text())
+    assert load_runs([tmp_path / "other"]).records == ()
+
+
+def test_whether_predictions_lie_beside_a_record_is_known(cells):
+    cells.write("mad")
+    cells.write("student", predictions=False)
+    found = {record.model: record.has_predictions for record in load_runs([cells.root]).records}
+    assert found == {"mad": True, "student": False}
+    assert read_record(next(cells.root.glob("mad/*/*/*"))).has_predictions, "nobody had looked"
