@@ -84,6 +84,8 @@ def build(board: Board) -> list[Block]:
     parts: list[Block] = [Heading(1, TITLE), Words(LEGEND)]
     if board.interval == "bootstrap":
         parts.append(Words(BOOTSTRAP))
+    if "shift" in board.shown and any(column.role == "shift-worst" for one in board.tables for column in one.columns):
+        parts.append(Words(shifts.PICKED))
     for table in board.tables:
         parts += _section(board, table)
     for curve in board.curves:

@@ -19,6 +19,10 @@ EFFECTS = {
     "modification": "modification effect (control - shifted)",
     "relative-drop": "relative drop (gap / id)",
 }
+PICKED = (
+    "Worst shift: the one with the lowest score of the row, whichever that is. It is picked by that score, so the score lies "
+    "a little lower than that of a shift named beforehand would, and the interval beside it does not allow for the picking."
+)
 OVER_SHIFTS = {
     "shift-mean": "mean of {count} shifts ↑",
     "shift-worst": "worst shift ↑",
