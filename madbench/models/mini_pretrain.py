@@ -4,8 +4,9 @@
   from the scene graph on its patch states. It is *not* purely contrastive: the labels stand in for the far larger data
   that real teachers saw (contrastive training alone stayed at chance on this budget).
 - `text`: a BERT masked-LM encoder on the captions alone.
-- `student`: the cross-modal student: masked words, image-text matching against false captions and other images, cell
-  labels; on a third of the scenes that CLIP saw, so that a teacher has something to teach.
+- `student`: the cross-modal student: masked words, image-text matching against false captions and those of other
+  images, which word of a false caption is false, cell labels; on a third of the scenes that CLIP saw, so that a teacher
+  has something to teach.
 
 All scenes come from pretraining seeds, disjoint from every evaluated world.
 """
@@ -38,6 +39,10 @@ from madbench.training.loop import Hooks, LoopOptions, train
 LOG = logging.getLogger("madbench.pretrain")
 FIELDS = list(CELL_FIELDS)
 HELD_OUT_SCENES, HELD_OUT_SEED = 1_000, 99
+# More than BERT's 15 %: a scene's captions are short, and small models learn more from each text that way.
+STUDENT_MASK_SHARE = 0.3
+# One word of a dozen is false: it counts as much as the others together.
+FALSE_WORD_WEIGHT = 5.0
 
 CLIP_CONFIG = {
     "embed_dim": 96,
@@ -82,7 +87,7 @@ RECIPES = {
     "student": {
         "scenes": 20_000,
         "scene_seed": 1,
-        "updates": 5_000,
+        "updates": 7_000,
         "batch": 64,
         "learning_rate": 1e-3,
         "seed": 3,
@@ -94,20 +99,23 @@ RECIPES = {
 class Captions:
     """Draws one to three captions of a scene as one text, and the same text with one of them made false."""
 
-    def __init__(self, scenes: PretrainingSet, seed: int, mix: tuple[float, float, float]):
-        """mix: the shares of texts with one, two and three captions."""
+    def __init__(self, scenes: PretrainingSet, seed: int, mix: tuple[float, float, float], alike: bool = False):
+        """mix: the shares of texts with one, two and three captions. alike: of batches with as many in every text,
+        which leaves less to pad."""
         self.scenes = scenes
         self.seed = seed
         self.mix = mix
+        self.alike = alike
 
     def draw(self, step: int, batch: int) -> tuple[np.ndarray, list[list[str]], list[list[str]]]:
         """(scene rows [batch], true sentences per text, the same with a foil); a function of (seed, step)."""
         rng = np.random.default_rng([self.seed, step])
         rows = rng.permutation(len(self.scenes.images))[:batch]
         true, false = [], []
+        alike = int(rng.choice(3, p=self.mix)) if self.alike else None
         for row in rows:
             told = self.scenes.captions[row]
-            count = min(len(told), 1 + int(rng.choice(3, p=self.mix)))
+            count = min(len(told), 1 + (int(rng.choice(3, p=self.mix)) if alike is None else alike))
             chosen = [told[place] for place in rng.permutation(len(told))[:count]]
             wrong = int(rng.integers(count))
             true.append([one.text for one in chosen])
@@ -184,7 +192,10 @@ class ClipTraining(nn.Module):
 
 
 class StudentTraining(nn.Module):
-    """The student with masked words, matching and cell labels."""
+    """The student with masked words, matching, false words and cell labels.
+
+    Every scene of a batch is read twice: with a true text some of whose words are hidden, and with one to be judged.
+    """
 
     def __init__(self, tokenizer: WordTokenizer, captions: Captions, batch: int):
         super().__init__()
@@ -193,17 +204,17 @@ class StudentTraining(nn.Module):
         self.student = student_module(options, tokenizer.size)
         self.heads = PretrainingHeads(options.width, tokenizer.size)
         self.cells = nn.Linear(options.width, sum(CELL_FIELDS.values()))
+        self.false_word = nn.Linear(options.width, 1)
         self.tokenizer, self.captions, self.batch = tokenizer, captions, batch
 
-    def encoded(self, rows: np.ndarray, sentences: list[list[str]], rng: np.random.Generator) -> Batch:
-        """Segments as fine-tuning uses them: the first sentence 0, later ones 2 or 3.
+    def encoded(self, rows: np.ndarray, texts: list[list[str]], places: np.ndarray, rng: np.random.Generator) -> Batch:
+        """Two texts a scene, one after the other. Segments as fine-tuning uses them: the first sentence 0, later 2 or 3.
 
-        Names carry where their person stands in seven of ten texts, as vcr's tags do; in the rest (and in snli_ve and
-        vqa) the student has to find people by what is said of them.
+        places: bool per text. Where true, names carry where their person stands, as vcr's tags do; elsewhere (and in
+        snli_ve and vqa) the student has to find people by what is said of them.
         """
         encoded = []
-        told = rng.random(len(rows)) < 0.7
-        for row, one, place_names in zip(rows, sentences, told, strict=True):
+        for row, one, place_names in zip(np.repeat(rows, 2), texts, places, strict=True):
             segments = [0, *rng.integers(2, 4, len(one) - 1).tolist()]
             cells = self.captions.scenes.cells[row][:, FIELDS.index("name")]
             place_of = {
@@ -211,64 +222,71 @@ class StudentTraining(nn.Module):
             }
             parts = []
             for sentence, segment in zip(one, segments, strict=True):
-                places = tuple(place_of.get(word, 0) for word in sentence.split()) if place_names else ()
-                parts.append(Part(sentence, segment, places))
+                own = tuple(place_of.get(word, 0) for word in sentence.split()) if place_names else ()
+                parts.append(Part(sentence, segment, own))
             encoded.append(encode_sequence(parts, self.tokenizer, STUDENT_CONFIG["max_tokens"]))
         longest = max(len(ids) for ids, _, _ in encoded)
-        arrays = np.zeros((3, len(rows), longest), np.int64)
+        arrays = np.zeros((3, len(texts), longest), np.int64)
         arrays[0] = PAD
         for row, kinds in enumerate(encoded):
             for kind, values in enumerate(kinds):
                 arrays[kind, row, : len(values)] = values
-        ids, segments, places = (torch.from_numpy(one) for one in arrays)
+        ids, segments, at = (torch.from_numpy(one) for one in arrays)
         pixels = torch.from_numpy(self.captions.scenes.images[rows]).float() / 255
-        return Batch(
-            ids, segments, places, ids == PAD, pixels, rows, rows, torch.zeros(len(rows)), None, np.zeros(len(rows))
-        )
+        none = torch.zeros(len(rows))
+        return Batch(ids, segments, at, ids == PAD, pixels, rows, np.repeat(rows, 2), none, None, np.zeros(len(rows)))
 
     def losses(self, step: int) -> tuple[dict[str, torch.Tensor], dict[str, float]]:
-        """Six of ten texts have words to be guessed; of the rest half are true, half false or of another image."""
+        """Of the texts to be judged half are true, four of ten have one false detail, the rest are another scene's."""
         rows, true, false = self.captions.draw(step, self.batch)
         rng = np.random.default_rng([self.captions.seed, step, 1])
         kind = rng.random(len(rows))
-        foiled, swapped = (kind >= 0.6) & (kind < 0.7), torch.from_numpy((kind >= 0.7) & (kind < 0.8))
-        judged = torch.from_numpy(kind >= 0.6)
-        told = [no if wrong else yes for yes, no, wrong in zip(true, false, foiled, strict=True)]
-        batch = self.encoded(rows, told, rng)
-        matches = ~(torch.from_numpy(foiled) | swapped)
+        foiled, other = kind < 0.4, (kind >= 0.4) & (kind < 0.5)
+        judged = [
+            false[place] if foiled[place] else true[place - 1] if other[place] else true[place]
+            for place in range(len(rows))
+        ]
+        texts = [text for pair in zip(true, judged, strict=True) for text in pair]
+        batch = self.encoded(rows, texts, np.repeat(rng.random(len(rows)) < 0.7, 2), rng)
         original = batch.ids
-        batch.ids, chosen = mask_words(batch, self.tokenizer.size)
+        hidden, chosen = mask_words(batch, self.tokenizer.size, STUDENT_MASK_SHARE)
         # Nothing is hidden from a text whose truth is asked, or the false detail itself might be.
-        batch.ids = torch.where(judged[:, None], original, batch.ids)
-        batch.pixels = torch.where(swapped[:, None, None, None], batch.pixels.roll(1, 0), batch.pixels)
+        masked = torch.arange(len(texts)) % 2 == 0
+        chosen &= masked[:, None]
+        batch.ids = torch.where(masked[:, None], hidden, original)
         states: States = self.student(batch)
-        chosen = chosen & ~judged[:, None]
         words = self.heads.word_logits(states.text[chosen], self.student)
-        matching = self.heads.matching(states.cls[judged])
-        matches = matches[judged]
+        matching = self.heads.matching(states.cls[~masked])
+        matches = torch.from_numpy(~(foiled | other)).long()
+        # A foil has as many words as the truth: what differs is what is false.
+        wrong = original[~masked] != original[masked]
+        asked = (original[~masked] != PAD) & torch.from_numpy(~other)[:, None]
+        doubt = self.false_word(states.text[~masked]).squeeze(-1)
         cells = torch.from_numpy(self.captions.scenes.cells[rows].astype(np.int64))
-        cells = torch.where(swapped[:, None, None], cells.roll(1, 0), cells)
         losses = {
             "words": functional.cross_entropy(words, original[chosen]),
-            "matching": functional.cross_entropy(matching, matches.long()),
-            "cells": cell_loss(self.cells(states.early_image), cells),
+            "matching": functional.cross_entropy(matching, matches),
+            "false_words": functional.binary_cross_entropy_with_logits(
+                doubt[asked], wrong[asked].float(), pos_weight=torch.tensor(FALSE_WORD_WEIGHT)
+            ),
+            "cells": cell_loss(self.cells(states.early_image[::2]), cells),
         }
         right = {
             "masked_word": float((words.argmax(1) == original[chosen]).float().mean()),
-            "matching": float((matching.argmax(1) == matches.long()).float().mean()),
+            "matching": float((matching.argmax(1) == matches).float().mean()),
         }
         return losses, right
 
     def training_step(self, step: int) -> torch.Tensor:
         losses, _ = self.losses(step)
-        return losses["words"] + losses["matching"] + 0.5 * losses["cells"]
+        return losses["words"] + losses["matching"] + losses["false_words"] + 0.5 * losses["cells"]
 
     @torch.inference_mode()
     def figures(self, held: PretrainingSet) -> dict:
         """On held-out scenes: share of masked words found, share of matches judged right."""
         self.eval()
         torch.manual_seed(0)
-        own, self.captions = self.captions, Captions(held, 7, self.captions.mix)
+        own, self.captions = self.captions, Captions(held, 7, self.captions.mix, alike=True)
         rights = [self.losses(step)[1] for step in range(15)]
         self.captions = own
         return {name: round(float(np.mean([one[name] for one in rights])), 4) for name in rights[0]}
@@ -320,7 +338,7 @@ def pretrain(
     torch.manual_seed(recipe["seed"])
     scenes = pretraining_scenes(recipe["scenes"], recipe["scene_seed"])
     tokenizer = WordTokenizer(WORDS)
-    captions = Captions(scenes, recipe["seed"], tuple(recipe["mix"]))
+    captions = Captions(scenes, recipe["seed"], tuple(recipe["mix"]), alike=name == "student")
     module = {"clip": ClipTraining, "text": TextTraining, "student": StudentTraining}[name](
         tokenizer, captions, recipe["batch"]
     )

@@ -92,6 +92,16 @@ def test_a7_is_clip_td():
     assert options("a7-clip-td", "real").objective == options("clip-td", "real").objective
 
 
+@pytest.mark.parametrize("profile", ["mini", "real"])
+def test_doubled_steps_double_the_steps_alone(profile):
+    once, twice = options("student", profile), options("student-doubled", profile)
+    assert twice.student == once.student and twice.objective == once.objective
+    doubled = {"passes": 2 * once.training.passes}
+    if profile == "mini":
+        doubled |= {name: 2 * getattr(once.training, name) for name in ("min_examples", "max_examples")}
+    assert twice.training == once.training.model_copy(update=doubled)
+
+
 def test_mad_is_a8_with_the_gate():
     gated, plain = options("mad", "real").objective, options("a8-mad", "real").objective
     assert plain == gated.model_copy(update={"gate": type(gated.gate)(share=gated.gate.share)})

@@ -15,7 +15,6 @@ import torch
 from madbench.models.objectives.distances import Standardiser
 from madbench.models.objectives.token_selection import inverse_document_frequency, selected_words
 from madbench.models.options import FinetuneOptions, TeacherOptions
-from madbench.models.spec import MINI_WEIGHTS
 from madbench.models.students.encoding import EncodedSplit, encode_sequence, sequence_parts
 from madbench.models.students.tokens import SPECIAL, Tokenizer, pieces
 from madbench.models.teachers import load_teacher
@@ -74,7 +73,6 @@ class TargetBuilder:
         self.dimensions = [teacher.dimensions for teacher in self.teachers]
         # Only what was never opened before has to be opened to know how wide its features are.
         self.opening_seconds = time.monotonic() - began
-        self._draw_as_recorded()
         self._idf: dict[str, float] | None = None
         self._scales: list[Standardiser] | None = None
         self._word_scale: Standardiser | None = None
@@ -123,16 +121,6 @@ class TargetBuilder:
         return load_teacher(
             option.kind, option.weights, self.device, pooling=option.pooling, precision=option.precision
         )
-
-    def _draw_as_recorded(self) -> None:
-        """Build mini's teachers from random numbers once, and drop them.
-
-        The first mini results were recorded when teachers were opened here, between the student and the projections, so
-        that their random starts moved torch's generator. Opening one moves it no more; the recorded numbers stay.
-        """
-        for teacher in dict.fromkeys((one.kind, one.weights) for one in self.objective.teachers):
-            if teacher[1].startswith(MINI_WEIGHTS):
-                load_teacher(*teacher, self.device).build()
 
     def _image_rows(self, option: TeacherOptions, split: EncodedSplit) -> np.ndarray:
         return self.store.images(self._teacher(option), split.images.lazy)

@@ -32,9 +32,9 @@ class PretrainingHeads(nn.Module):
         return self.transform(states) @ student.tokens.weight.T + self.bias
 
 
-def mask_words(batch: Batch, vocabulary: int) -> tuple[torch.Tensor, torch.Tensor]:
-    """(ids with some words hidden, bool mask of the hidden places), as BERT: of 15 %, 80 % [MASK], 10 % random."""
-    chosen = (torch.rand(batch.ids.shape, device=batch.ids.device) < MASK_SHARE) & (batch.ids >= len(SPECIAL))
+def mask_words(batch: Batch, vocabulary: int, share: float = MASK_SHARE) -> tuple[torch.Tensor, torch.Tensor]:
+    """(ids with a share of the words hidden, bool mask of the hidden places), as BERT: 80 % [MASK], 10 % random."""
+    chosen = (torch.rand(batch.ids.shape, device=batch.ids.device) < share) & (batch.ids >= len(SPECIAL))
     kind = torch.rand(batch.ids.shape, device=batch.ids.device)
     hidden = batch.ids.masked_fill(chosen & (kind < 0.8), MASK)
     noise = torch.randint(len(SPECIAL), vocabulary, batch.ids.shape, device=batch.ids.device)
