@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
+
+if TYPE_CHECKING:
+    from madbench.errors import MadbenchError
 
 
 def report_command(
@@ -61,23 +64,27 @@ def report_command(
     ] = None,
 ) -> None:
     """Compare what has been run: tables with intervals, differences and costs."""
+    from madbench.errors import MadbenchError
     from madbench.report import report
 
-    text = report(
-        dirs or [Path("runs")],
-        format=format,
-        baseline=baseline,
-        out=out,
-        published=published,
-        strict=strict,
-        check=check,
-        include_limited=include_limited,
-        interval=interval,
-        board=board,
-        min_group=min_group,
-        figures=figures,
-        mixed=mixed,
-    )
+    try:
+        text = report(
+            dirs or [Path("runs")],
+            format=format,
+            baseline=baseline,
+            out=out,
+            published=published,
+            strict=strict,
+            check=check,
+            include_limited=include_limited,
+            interval=interval,
+            board=board,
+            min_group=min_group,
+            figures=figures,
+            mixed=mixed,
+        )
+    except MadbenchError as error:
+        raise _one_line(error) from None
     if figures is not None:
         typer.echo(f"wrote figures to {figures}", err=True)
     if check is not None:
@@ -86,3 +93,11 @@ def report_command(
         typer.echo(f"wrote {out}", err=True)
     else:
         typer.echo(text, nl=False)
+
+
+def _one_line(error: MadbenchError) -> MadbenchError:
+    """The list behind an error's first line (what is missing, what changed) goes to the screen, the line stays the error."""
+    first, *details = error.what.split("\n")
+    for line in details:
+        typer.echo("".join(sign if sign.isprintable() else repr(sign)[1:-1] for sign in line), err=True)
+    return type(error)(first.rstrip(":"), fix=error.fix, where=error.where) if details else error

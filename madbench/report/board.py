@@ -9,12 +9,13 @@ main table of its protocol and source; every other one gets a table of its own t
 
 from __future__ import annotations
 
+import math
 from collections import Counter, defaultdict
 from collections.abc import Sequence
 
 from madbench.errors import DataMissing, UsageError, did_you_mean
 from madbench.report import notes
-from madbench.report.curves import build_curves
+from madbench.report.curves import build_curves, rounded
 from madbench.report.design import design_lines
 from madbench.report.filling import absent, fill_task
 from madbench.report.grouping import Part, columns_of, rows_of, split_by_content
@@ -51,7 +52,7 @@ def build_board(
         # mini first, real after it: published results close the page and must not touch mini.
         sections[record.source != MINI, record.source, record.protocol].append(record)
     placed = set()
-    for key in sorted(sections):
+    for key in sorted(sections, key=lambda key: (*key[:2], _fraction(sections[key]), key[2])):
         here = [one for one in runs.failures if (one.source != MINI, one.source, one.protocol) == key]
         hidden = [] if include_limited else [one for one in limited if (one.source, one.protocol) == key[1:]]
         placed.update(map(id, here))
@@ -107,7 +108,7 @@ def build_table(
     for row in table_rows:
         row.label += suffix
     groups = {row.label: by_task for row, by_task in rows.values()}
-    table_rows.sort(key=lambda row: (not row.baseline, not row.blind, row.label))
+    table_rows.sort(key=lambda row: row.place)
     table = Table(
         protocol=records[0].protocol,
         source=records[0].source,
@@ -127,6 +128,12 @@ def build_table(
     problems += table.incomplete
     problems += sorted({f"limited: {record.where()}" for record in [*hidden, *records] if record.limited})
     return table, problems
+
+
+def _fraction(records: Sequence[Record]) -> float:
+    """The share of the training data by which tables are ordered, as curves have it; last what does not say."""
+    found = [one for record in records if (one := record.content["data"].get("train_fraction")) is not None]
+    return rounded(sum(found) / len(found)) if found else math.inf
 
 
 def finish(table: Table, baseline: str) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -23,13 +24,14 @@ class Text:
     number: float | None = None
 
 
-def value(cell: Cell) -> Text:
+def value(cell: Cell, usual: str | None = None) -> Text:
+    """usual: the runs that a number rests on without saying so; None: it always says."""
     if cell.estimate is None:
         return Text({"failed": "X", "unavailable": "n/a"}.get(cell.state, NOTHING))
     found = cell.estimate
     mark = "†" if cell.exposed else ""
     rank = "" if cell.rank is None else f" #{cell.rank}"
-    text = f"{percent(found.value)}{mark}{_half_width(found)} (n={runs(found)}){rank}"
+    text = f"{percent(found.value)}{mark}{_half_width(found)}{_count(found, usual)}{rank}"
     return Text(text, bold=cell.rank == 1, number=found.value)
 
 
@@ -40,7 +42,8 @@ def estimate(found: Estimate | None, sign: bool = False) -> Text:
     return Text(f"{percent(found.value, sign=sign)}{_half_width(found)}", number=found.value)
 
 
-def difference(cell: Cell) -> Text:
+def difference(cell: Cell, usual: str | None = None) -> Text:
+    """usual: of no use here; a difference says what it rests on where the score beside it rests on more."""
     found = cell.difference
     if found is None:
         return Text("mixed" if cell.mixed else NOTHING)
@@ -52,14 +55,19 @@ def difference(cell: Cell) -> Text:
 
 
 def interval(found: Estimate) -> str:
-    low, high = (NOTHING if end is None else percent(end, sign=True) for end in (found.low, found.high))
+    """Of a difference; the ends stand there where they are not as far from the value as each other."""
+    if found.bounds is None:
+        return f"{percent(found.value, sign=True)}{_half_width(found)}"
+    low, high = (percent(end, sign=True) for end in found.bounds)
     return f"{percent(found.value, sign=True)} [{low}, {high}]"
 
 
-def relative(cell: Cell) -> Text:
-    if cell.estimate is None:
+def relative(cell: Cell, usual: str | None = None) -> Text:
+    found = cell.estimate
+    if found is None:
         return value(cell)
-    return Text(f"{percent(cell.estimate.value)}%{'†' if cell.exposed else ''}", number=cell.estimate.value)
+    count = "" if usual is None else _count(found, usual)
+    return Text(f"{percent(found.value)}%{'†' if cell.exposed else ''}{count}", number=found.value)
 
 
 def amount(number: float | None, decimals: int = 0) -> Text:
@@ -96,6 +104,18 @@ def named(table: Table, row: Row, task: str) -> list[Text]:
     if row.content is None:
         return [label(row)]
     return [label(row, row.baseline and table.compared[task] is row.content), Text(row.content.short(task))]
+
+
+def usual_runs(row: Row, task: str) -> str | None:
+    """The runs (draws×seeds) that most numbers of a row rest on in a task, None without a number."""
+    counts = Counter(
+        runs(cell.estimate) for column, cell in row.cells.items() if column.task == task and cell.estimate is not None
+    )
+    return max(counts, key=lambda one: (counts[one], one)) if counts else None
+
+
+def _count(found: Estimate, usual: str | None) -> str:
+    return "" if runs(found) == usual else f" (n={runs(found)})"
 
 
 def _half_width(found: Estimate) -> str:

@@ -24,30 +24,38 @@ COLUMNS = {
     "teacher s": ("teacher_s", 1),
     "predict s": ("predict_s", 1),
     "parameters at inference": ("parameters_inference", 0),
-    "in training": ("parameters_training", 0),
+    "parameters in training": ("parameters_training", 0),
     "peak memory": ("peak_rss_mb", 0),
     "peak GPU memory": ("peak_cuda_mb", 0),
     "labels: train": ("labels_train", 0),
-    "select": ("labels_select", 0),
-    "tune": ("labels_tune", 0),
-    "teacher": ("labels_teacher", 0),
-    "vocabulary": ("labels_vocabulary", 0),
+    "labels: select": ("labels_select", 0),
+    "labels: tune": ("labels_tune", 0),
+    "labels: teacher": ("labels_teacher", 0),
+    "labels: vocabulary": ("labels_vocabulary", 0),
     "unlabelled": ("unlabelled", 0),
 }
 
 
-def header(table: Table) -> list[str]:
-    return [*cells.naming(table), "task", *COLUMNS]
-
-
-def lines(table: Table) -> list[list[Text]]:
-    found = []
-    for row in table.rows:
-        for task in table.tasks:
-            if task in row.costs:
-                amounts = [cells.amount(row.costs[task].get(name), decimals) for name, decimals in COLUMNS.values()]
-                found.append([*cells.named(table, row, task), Text(task_title(task)), *amounts])
-    return found
+def table(board_table: Table) -> tuple[list[str], list[list[Text]], str]:
+    """Header, lines (task by task, so that what compares stands together) and what is said of columns left out."""
+    here = [(row, task) for task in board_table.tasks for row in board_table.rows_of(task) if task in row.costs]
+    found = {title: [row.costs[task].get(name) for row, task in here] for title, (name, _) in COLUMNS.items()}
+    empty = {title: set(values) for title, values in found.items() if set(values) <= {None} or set(values) <= {0}}
+    shown = [title for title in COLUMNS if title not in empty]
+    lines = [
+        [
+            *cells.named(board_table, row, task),
+            Text(task_title(task)),
+            *(cells.amount(found[title][place], COLUMNS[title][1]) for title in shown),
+        ]
+        for place, (row, task) in enumerate(here)
+    ]
+    said = [
+        f"{words}: {', '.join(titles)}."
+        for words, nothing in (("0 in every row", {0}), ("Not recorded", {None}))
+        if (titles := [title for title, values in empty.items() if values == nothing])
+    ]
+    return [*cells.naming(board_table), "task", *shown], lines, " ".join(said)
 
 
 def drawing(table: Table, task: str) -> list[tuple[str, float, Any]]:

@@ -66,7 +66,7 @@ def render(board: Board) -> str:
             writer.writerows(_lines(board, table, row))
     for curve in board.curves:
         for line in curve.lines:
-            writer.writerow(_area(board, curve, line))
+            writer.writerows(_area(board, curve, line, span) for span in curve.spans)
     return buffer.getvalue()
 
 
@@ -120,20 +120,20 @@ def _lines(board: Board, table: Table, row: Row) -> Iterator[dict]:
             yield {**start(task), "role": "cost", "metric": name, "state": state, "value": _text(value)}
 
 
-def _area(board: Board, curve: Curve, line: Line) -> dict:
-    """The area under a low-shot curve; its protocols in the order of their fractions."""
+def _area(board: Board, curve: Curve, line: Line, span: tuple[float, ...]) -> dict:
+    """The area under a low-shot curve over some fractions; the protocols in their order."""
     return {
-        "protocol": " ".join(curve.protocols[one] for one in curve.fractions),
+        "protocol": " ".join(curve.protocols[one] for one in span),
         "source": curve.source,
         "task": curve.task,
         "model": line.label,
         "condition": curve.condition,
         "role": "curve-area",
         "metric": curve.metric,
-        "state": "missing" if line.area is None else "done",
+        "state": "missing" if span not in line.areas else "done",
         "baseline": board.baseline,
-        **_estimate("", line.area),
-        **_estimate("difference", line.area_difference),
+        **_estimate("", line.areas.get(span)),
+        **_estimate("difference", line.area_differences.get(span)),
     }
 
 

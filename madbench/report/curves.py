@@ -14,9 +14,9 @@ rest on different draws (the full data has one), their spreads count as independ
 from __future__ import annotations
 
 import math
-from collections import defaultdict
+from collections import Counter, defaultdict
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from itertools import pairwise
 
 import numpy as np
@@ -24,7 +24,7 @@ import numpy as np
 from madbench.files import sha256_of_lines
 from madbench.report import cells
 from madbench.report.cells import Text
-from madbench.report.inline import codes, plain
+from madbench.report.inline import codes
 from madbench.report.intervals import combined_quantile
 from madbench.report.numbers import Standing
 from madbench.report.statistics import NOISE, Estimate, Totals
@@ -34,17 +34,21 @@ STEPS = (
 )
 
 ABOUT = (
-    "Scores as above, ± half-width of the 95% interval. Area: mean score over the logarithm of the fraction between the "
-    "first and the last column (trapezoid rule; points of the score). Stops helping: the fraction at which the "
-    "difference to the baseline falls to 0 for good, straight lines between fractions on the logarithmic axis; behind it the "
-    "fractions at which the 95% interval of the difference includes 0 (pointwise, not corrected). Fractions are of the "
-    "training rows whose labels were used, train and select, rounded to two digits."
+    "Scores on the unshifted split at each share of the training data, with verdict and bold as in the tables below. Area: "
+    "mean score over the logarithm of the fraction between the first and the last that are named (trapezoid rule; points of "
+    "the score); its difference is a tie where the 95% interval includes 0, not corrected. Stops helping: the fraction at which the difference to the baseline falls to 0 for good, straight lines "
+    "between the row's fractions on the logarithmic axis; behind it the fractions at which the 95% interval of the difference "
+    "includes 0 (pointwise, not corrected). Fractions are of the training rows whose labels were used, train and select, "
+    "rounded to two digits. Protocols may differ in more than their data (budget, selection)."
 )
 
 
 @dataclass(frozen=True)
 class Point:
-    """One row of one table in one task, on an unshifted condition. standing: None without item scores."""
+    """One row of one table in one task, on an unshifted condition. standing: None without item scores.
+
+    rank, verdict: those of its cell in the table.
+    """
 
     fraction: float
     title: str
@@ -56,6 +60,9 @@ class Point:
     spec_hash: str
     estimate: Estimate
     standing: Standing | None
+    blind: bool = False
+    rank: int | None = None
+    verdict: str | None = None
 
 
 @dataclass(frozen=True)
@@ -73,21 +80,27 @@ class Crossing:
 
 @dataclass
 class Line:
-    """One model. title: its label with its marks. points, differences (to the baseline): by fraction."""
+    """One model. title: its label with its marks. points, differences (to the baseline): by fraction.
+
+    areas, area_differences: by the fractions they go over, spans of the curve.
+    """
 
     label: str
     title: str
     baseline: bool
-    points: dict[float, Estimate] = field(default_factory=dict)
+    points: dict[float, Point] = field(default_factory=dict)
     differences: dict[float, Estimate] = field(default_factory=dict)
-    area: Estimate | None = None
-    area_difference: Estimate | None = None
+    areas: dict[tuple[float, ...], Estimate] = field(default_factory=dict)
+    area_differences: dict[tuple[float, ...], Estimate] = field(default_factory=dict)
     crossing: Crossing | None = None
 
 
 @dataclass
 class Curve:
-    """number: tells curves of one source, task and condition apart. fractions: ascending. protocols: by fraction."""
+    """number: tells curves of one source, task and condition apart. fractions: ascending. protocols: by fraction.
+
+    spans: the fractions that areas go over: those that most rows have, and the most that any row has.
+    """
 
     source: str
     task: str
@@ -96,6 +109,7 @@ class Curve:
     number: int
     fractions: list[float]
     protocols: dict[float, str]
+    spans: list[tuple[float, ...]]
     lines: list[Line]
     notes: list[str]
 
@@ -128,13 +142,21 @@ def build_curves(tables: Sequence, baseline: str) -> list[Curve]:
                     point.metric,
                     point.version,
                 )
+                cell = next(
+                    one
+                    for column, one in row.cells.items()
+                    if (column.task, column.role) == (task, "id")
+                    and (column.condition, column.metric) == (point.condition, point.metric)
+                )
+                point = replace(point, blind=row.blind, rank=cell.rank, verdict=cell.verdict)
                 families[(*family, point.closed, point.items or 0, items)][table.protocol][row.label] = point
                 if row.baseline and row.model == baseline.partition("#")[0]:
                     standard[table.source, task].add(row.label)
     curves: list[Curve] = []
     for key in sorted(families):
         chosen, left_out = _one_protocol_a_fraction(families[key])
-        if len(chosen) > 1:
+        seen = Counter(label for _, points in chosen.values() for label in points)
+        if any(count > 1 for count in seen.values()):
             number = 1 + sum((one.source, one.task, one.condition) == (key[1], key[3], key[4]) for one in curves)
             labels = standard[key[1], key[3]]
             curves.append(_curve(key, number, chosen, left_out, labels, baseline))
@@ -161,12 +183,12 @@ def _curve(key, number, chosen, left_out, labels, baseline) -> Curve:
     for fraction, (_, points) in chosen.items():
         for label, point in points.items():
             by_label[label][fraction] = point
+    single = sorted(label for label, points in by_label.items() if len(points) == 1)
+    by_label = {label: points for label, points in by_label.items() if len(points) > 1}
     reference = by_label.get(next(iter(labels))) if len(labels) == 1 else None
-    lines = [
-        _line(label, points, fractions, None if label in labels else reference)
-        for label, points in sorted(by_label.items())
-    ]
-    lines.sort(key=lambda line: (not line.baseline, line.label))
+    spans = spans_of(list(by_label.values()), reference)
+    lines = [_line(label, points, spans, None if label in labels else reference) for label, points in by_label.items()]
+    lines.sort(key=lambda line: (not line.baseline, any(one.blind for one in line.points.values()), line.label))
     protocols = {fraction: protocol for fraction, (protocol, _) in chosen.items()}
     return Curve(
         source,
@@ -176,28 +198,44 @@ def _curve(key, number, chosen, left_out, labels, baseline) -> Curve:
         number,
         fractions,
         protocols,
+        spans,
         lines,
-        _notes(by_label, chosen, left_out, baseline),
+        _notes(by_label, single, chosen, left_out),
     )
 
 
-def _line(label: str, points: Mapping[float, Point], fractions: Sequence[float], reference) -> Line:
-    title = next(iter(points.values())).title
-    line = Line(label, title, reference is None, {fraction: point.estimate for fraction, point in points.items()})
-    whole = [points[fraction].standing if fraction in points else None for fraction in fractions]
-    weights = trapezoid(fractions)
-    if all(whole):
-        line.area = combined(list(zip(weights, [(one.rested, one.totals) for one in whole], strict=True)))
-    if reference is None:
-        return line
+def spans_of(rows: Sequence[Mapping[float, Point]], reference: Mapping[float, Point] | None) -> list[tuple[float, ...]]:
+    """The fractions that areas go over, shortest first. rows: the points of each; reference: those of the baseline."""
+    held = [tuple(sorted(fraction for fraction, point in points.items() if point.standing)) for points in rows]
+    known = {one for one in held if len(one) > 1}
+    if reference is not None:
+        known = {one for one in known if set(one) <= set(reference)} or known
+    if not known:
+        return []
+    having = {one: sum(set(one) <= set(other) for other in held) for one in known}
+    most = max(known, key=lambda one: (having[one], len(one), one))
+    longest = max(known, key=lambda one: (len(one), having[one], one))
+    return sorted({most, longest}, key=lambda one: (len(one), one))
+
+
+def _line(label: str, points: Mapping[float, Point], spans: Sequence[tuple[float, ...]], reference) -> Line:
+    line = Line(label, next(iter(points.values())).title, reference is None, dict(points))
+    whole = {
+        one: (point.standing.rested, point.standing.totals)
+        for one, point in points.items()
+        if point.standing is not None
+    }
     apart: dict[float, tuple] = {}
-    for fraction in fractions:
-        mine, theirs = (one.get(fraction) for one in (points, reference))
-        if mine and theirs and mine.standing and theirs.standing and mine.standing.rested == theirs.standing.rested:
-            apart[fraction] = mine.standing.rested, mine.standing.totals.minus(theirs.standing.totals)
+    for fraction in [] if reference is None else sorted(whole.keys() & reference.keys()):
+        theirs = reference[fraction].standing
+        if theirs is not None and theirs.rested == whole[fraction][0]:
+            apart[fraction] = theirs.rested, whole[fraction][1].minus(theirs.totals)
             line.differences[fraction] = combined([(1.0, apart[fraction])])
-    if len(apart) == len(fractions):
-        line.area_difference = combined([(weight, apart[one]) for weight, one in zip(weights, fractions, strict=True)])
+    for span in spans:
+        for areas, known in ((line.areas, whole), (line.area_differences, apart)):
+            if set(span) <= known.keys():
+                areas[span] = combined(list(zip(trapezoid(span), [known[one] for one in span], strict=True)))
+    if len(apart) > 1:
         line.crossing = crossing(apart)
     return line
 
@@ -273,49 +311,59 @@ def percent(fraction: float) -> str:
     return f"{float(f'{100 * fraction:.2g}'):g} %"
 
 
-def table(curve: Curve, baseline: str) -> tuple[list[str], list[list[Text]]]:
-    """Header and lines: scores by fraction, area, and against the baseline the area and where a method stops helping."""
-    header = ["model", *(f"{percent(one)} ({curve.protocols[one]})" for one in curve.fractions), "area ↑"]
-    header += [f"Δ {baseline}, area", "stops helping at"]
+def table(curve: Curve) -> tuple[list[str], list[list[Text]]]:
+    """Header and lines: scores by fraction, areas, and against the baseline the areas and where a method stops helping."""
+    header = ["model", *(f"{percent(one)} ({curve.protocols[one]}) ↑" for one in curve.fractions)]
+    for span in curve.spans:
+        header += [f"area, {_reach(span, curve.fractions)} ↑", f"Δ area, {_reach(span, curve.fractions)}"]
+    header.append("stops helping at")
     lines = []
     for line in curve.lines:
-        difference = Text(cells.NOTHING)
-        if line.area_difference is not None:
-            tie = "" if line.area_difference.excludes_zero else " tie"
-            difference = Text(cells.interval(line.area_difference) + tie, number=line.area_difference.value)
+        cell = [Text(line.title), *(_score(line.points.get(fraction)) for fraction in curve.fractions)]
+        for span in curve.spans:
+            cell += [cells.estimate(line.areas.get(span)), _area_difference(line.area_differences.get(span))]
         stops = Text(cells.NOTHING) if line.crossing is None else Text(line.crossing.words, number=line.crossing.at)
-        lines.append(
-            [
-                Text(line.title),
-                *(cells.estimate(line.points.get(fraction)) for fraction in curve.fractions),
-                cells.estimate(line.area),
-                difference,
-                stops,
-            ]
-        )
+        lines.append([*cell, stops])
     return header, lines
 
 
-def _notes(by_label, chosen, left_out, baseline: str) -> list[str]:
+def _reach(span: Sequence[float], fractions: Sequence[float]) -> str:
+    """`1 % to 10 %`, or every fraction by name where one between them is left out."""
+    between = [one for one in fractions if span[0] <= one <= span[-1]]
+    return f"{percent(span[0])} to {percent(span[-1])}" if between == list(span) else ", ".join(map(percent, span))
+
+
+def _score(point: Point | None) -> Text:
+    if point is None:
+        return Text(cells.NOTHING)
+    found = cells.estimate(point.estimate)
+    verdict = f" {point.verdict}" if point.verdict else ""
+    return Text(f"{found.text}{verdict}", bold=point.rank == 1, number=found.number)
+
+
+def _area_difference(found: Estimate | None) -> Text:
+    if found is None:
+        return Text(cells.NOTHING)
+    return Text(cells.interval(found) + ("" if found.excludes_zero else " tie"), number=found.value)
+
+
+def _notes(by_label, single, chosen, left_out) -> list[str]:
     lines = [f"At {one}, not drawn." for one in left_out]
-    single = [
+    once = [
         percent(fraction)
         for fraction, (_, points) in chosen.items()
         if all(point.estimate.runs < 2 for point in points.values())
     ]
-    if single:
+    if once:
         lines.append(
-            f"One run at {', '.join(single)}: its band counts the items only, not the luck of draw and training."
+            f"One run at {', '.join(once)}: its band counts the items only, not the luck of draw and training."
         )
     changed = sorted(label for label, points in by_label.items() if len({one.spec_hash for one in points.values()}) > 1)
     if changed:
         lines.append(f"Options differ between the points of {codes(changed)}.")
-    lacking = sorted(label for label, points in by_label.items() if len(points) < len(chosen))
-    if lacking:
-        lines.append(f"Not at every fraction, so without an area: {codes(lacking)}.")
+    if single:
+        lines.append(f"At one fraction only, so not in the curve: {codes(single)}.")
     bare = sorted(label for label, points in by_label.items() if any(one.standing is None for one in points.values()))
     if bare:
         lines.append(f"Without item scores there is no band, area or crossing: {codes(bare)}.")
-    protocols = plain(", ".join(protocol for protocol, _ in chosen.values()))
-    lines.append(f"Protocols may differ in more than their data (budget, selection): {protocols}.")
     return lines

@@ -87,8 +87,9 @@ def _replicates(found: Estimate) -> int:
 
 
 def design_lines(table: Any, baseline: str) -> list[str]:
-    """A sentence per task of a Table: the smallest difference to the baseline that its design finds, from its variances."""
-    lines = []
+    """The smallest difference to the baseline that the design of a Table finds, from its variances: a sentence for all
+    tasks with several draws or seeds, one for those with a single run."""
+    found: dict[str, list[str]] = {}
     for task in table.tasks:
         said, draws = [], set()
         for column in table.columns:
@@ -103,8 +104,9 @@ def design_lines(table: Any, baseline: str) -> list[str]:
                 draws.add(len(parts) > 1)
         if said:
             beyond = "" if True in draws else ", one draw: items only"
-            lines.append(
-                f"{task_title(task)}: smallest true difference to {code(baseline)} that this design finds with {POWER:.0%} power "
-                f"(test at 5 %, not corrected; median variances of the rows{beyond}): {', '.join(said)} points."
-            )
-    return lines
+            found.setdefault(beyond, []).append(f"{task_title(task)} {', '.join(said)}")
+    return [
+        f"Smallest true difference to {code(baseline)} that this design finds with {POWER:.0%} power (test at 5 %, not "
+        f"corrected; median variances of the rows{beyond}), in points: {'; '.join(said)}."
+        for beyond, said in found.items()
+    ]

@@ -15,7 +15,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-from madbench.report import document
+from madbench.report import blocks, document
 from madbench.report.curves import percent
 from madbench.report.tables import Board
 
@@ -74,14 +74,19 @@ def write(board: Board, folder: Path) -> list[Path]:
 
 
 def styles(board: Board) -> dict[str, int]:
-    """Row label -> its place among colours and markers, the same in every figure of a board; baselines first."""
+    """Row label -> its place among colours and markers, the same in every figure of a board.
+
+    Baselines first, then the rows of curves: only there lines cross, so these are to differ in colour if they can.
+    """
     labels = {row.label: row.baseline for table in board.tables for row in table.rows}
     for table in board.tables:
         labels.update({row.label: True for row in table.rows if row.baseline})
-    return {label: place for place, label in enumerate(sorted(labels, key=lambda one: (not labels[one], one)))}
+    crossing = {line.label for curve in board.curves for line in curve.lines}
+    ordered = sorted(labels, key=lambda one: (not labels[one], one not in crossing, one))
+    return {label: place for place, label in enumerate(ordered)}
 
 
-def inline(figure: document.Figure, places: Mapping[str, int], prefix: str) -> str:
+def inline(figure: blocks.Figure, places: Mapping[str, int], prefix: str) -> str:
     """A figure as an <svg> element for a page: ids of its own, no names of other places, colours as CSS variables.
 
     prefix: letters and digits that no other figure of the page has.
@@ -102,7 +107,7 @@ def inline(figure: document.Figure, places: Mapping[str, int], prefix: str) -> s
     return text.replace(INK, "var(--ink)").replace(LINE, "var(--line)").strip()
 
 
-def drawn(figure: document.Figure, places: Mapping[str, int], ending: str, background: str) -> bytes:
+def drawn(figure: blocks.Figure, places: Mapping[str, int], ending: str, background: str) -> bytes:
     import matplotlib
     from matplotlib.figure import Figure
 
@@ -134,8 +139,10 @@ def _quiet() -> Iterator[None]:
 def _curve(canvas, curve, places: Mapping[str, int]) -> None:
     canvas.set_size_inches(WIDTH, 4.2)
     axes = canvas.add_subplot()
+    # Many bands upon each other would hide the lines.
+    shade = 0.15 if len(curve.lines) <= 4 else 0.07
     for line in curve.lines:
-        points = sorted(line.points.items())
+        points = [(fraction, point.estimate) for fraction, point in sorted(line.points.items())]
         x = [100 * fraction for fraction, _ in points]
         y = [100 * found.value for _, found in points]
         look = _look(places[line.label])
@@ -145,7 +152,7 @@ def _curve(canvas, curve, places: Mapping[str, int]) -> None:
             low, high = (
                 [100 * end for end in ends] for ends in zip(*((one.low, one.high) for _, one in bounded), strict=True)
             )
-            axes.fill_between([at for at, _ in bounded], low, high, color=look["color"], alpha=0.15, linewidth=0)
+            axes.fill_between([at for at, _ in bounded], low, high, color=look["color"], alpha=shade, linewidth=0)
     axes.set_xscale("log")
     axes.set_xticks([100 * fraction for fraction in curve.fractions], [percent(one) for one in curve.fractions])
     axes.minorticks_off()
@@ -155,7 +162,7 @@ def _curve(canvas, curve, places: Mapping[str, int]) -> None:
 
 
 def _differences(canvas, panels: Sequence[tuple[str, Sequence[tuple[str, Any]]]], places: Mapping[str, int]) -> None:
-    labels = sorted({label for _, shown in panels for label, _ in shown}, key=places.__getitem__)
+    labels = list(dict.fromkeys(label for _, shown in panels for label, _ in shown))  # as in the table
     columns = min(len(panels), 3)
     rows = -(-len(panels) // columns)
     canvas.set_size_inches(WIDTH, rows * (0.9 + 0.24 * len(labels)))
@@ -172,7 +179,7 @@ def _differences(canvas, panels: Sequence[tuple[str, Sequence[tuple[str, Any]]]]
 
 
 def _shifts(canvas, lines: Sequence[tuple[str, Sequence[tuple[str, Any]]]], places: Mapping[str, int]) -> None:
-    labels = sorted((label for label, _ in lines), key=places.__getitem__)
+    labels = [label for label, _ in lines]  # as in the table
     conditions = list(dict.fromkeys(condition for _, found in lines for condition, _ in found))
     canvas.set_size_inches(WIDTH, 1.2 + 0.36 * len(labels))
     axes = canvas.add_subplot()

@@ -11,7 +11,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -23,6 +23,9 @@ from madbench.report.numbers import Group
 from madbench.report.predictions import COMPLEMENT, CONTROL
 from madbench.report.records import Record
 from madbench.report.statistics import Estimate, Term, contrast
+
+if TYPE_CHECKING:
+    from madbench.report.tables import Table
 
 MINIMUM = 50
 KINDS = {"class": "class", "family": "question family", "question_type": "question type", "answer_type": "answer type"}
@@ -113,46 +116,52 @@ def _aligned(table: Any, ids: np.ndarray) -> dict[str, np.ndarray]:
 
 def about(minimum: int) -> str:
     return (
-        f"The group with the lowest score among those of at least {minimum} items. It is picked by its score, so it lies "
-        "a little lower than a group named beforehand would. VCR's question families are ours, by a question's first word."
+        f"The group with the lowest score among those of at least {minimum} items, with its name and size. It is picked by "
+        "its score, so it lies a little lower than a group named beforehand would, and its interval does not allow for the "
+        "picking. Mean: over the groups of that size, each weighing the same. VCR's question families are ours, by a "
+        "question's first word."
     )
 
 
-def table(table, task: str) -> tuple[list[str], list[list[Text]], list[str]]:
-    """Header and lines of one task, and the rows whose predictions hold no groups."""
-    header = [
-        *cells.naming(table),
-        "condition",
-        "by",
-        "worst group",
-        "items",
-        "worst ↑",
-        "mean of groups ↑",
-        "groups",
-        "too small",
-    ]
-    lines, without = [], []
-    for row in table.rows:
-        if task not in row.costs:
-            continue
-        if not row.worst.get(task):
-            without.append(row.label)
-        for one in row.worst.get(task, []):
-            mean = Text(cells.NOTHING) if one.mean is None else Text(cells.percent(one.mean), number=one.mean)
-            lines.append(
-                [
-                    *cells.named(table, row, task),
-                    Text(one.condition),
-                    Text(KINDS.get(one.kind, one.kind)),
-                    Text(one.name or cells.NOTHING),
-                    cells.amount(one.items if one.name else None),
-                    cells.estimate(one.estimate),
-                    mean,
-                    cells.amount(one.groups),
-                    cells.amount(one.small),
-                ]
-            )
-    return header, lines, without
+def tables(table: Table, task: str, minimum: int) -> list[tuple[str, list[str], list[list[Text]]]]:
+    """(title, header, lines) for each kind of group of a task; a line is a row of the board's table."""
+    rows = [row for row in table.rows_of(task) if row.worst.get(task)]
+    found = {row.label: {(one.kind, one.condition): one for one in row.worst[task]} for row in rows}
+    made = []
+    for kind in dict.fromkeys(one.kind for row in rows for one in row.worst[task]):
+        conditions = list(dict.fromkeys(one.condition for row in rows for one in row.worst[task] if one.kind == kind))
+        counts = []
+        for condition in conditions:
+            sizes = {(one.groups, one.small) for each in found.values() if (one := each.get((kind, condition)))}
+            if len(sizes) == 1:
+                groups, small = sizes.pop()
+                counts.append(f"{condition} {groups}" + (f" and {small} too small" if small else ""))
+        title = f"{task_title(task)} by {KINDS.get(kind, kind)}" + (f" (groups: {', '.join(counts)})" if counts else "")
+        header = [*cells.naming(table)]
+        for condition in conditions:
+            header += [f"{condition}: worst ↑", f"{condition}: mean ↑"]
+        lines = [
+            [
+                *cells.named(table, row, task),
+                *(text for one in conditions for text in _cells(found[row.label].get((kind, one)))),
+            ]
+            for row in rows
+        ]
+        made.append((title, header, lines))
+    return made
+
+
+def _cells(one: Worst | None) -> tuple[Text, Text]:
+    if one is None or one.estimate is None or one.mean is None:
+        return Text(cells.NOTHING), Text(cells.NOTHING)
+    worst = cells.estimate(one.estimate)
+    named = Text(f"{worst.text} {one.name} ({one.items:,})", number=worst.number)
+    return named, Text(cells.percent(one.mean), number=one.mean)
+
+
+def without(table: Table, task: str) -> list[str]:
+    """The rows whose predictions hold no groups."""
+    return [row.label for row in table.rows_of(task) if task in row.costs and not row.worst.get(task)]
 
 
 def unknown(without: Mapping[str, list[str]], rows: Mapping[str, int], minimum: int) -> list[str]:

@@ -11,6 +11,7 @@ import hashlib
 from functools import cache
 
 from madbench.report import document, figures
+from madbench.report.blocks import Figure, Heading
 from madbench.report.inline import spans
 from madbench.report.tables import Board
 
@@ -19,13 +20,15 @@ def render(board: Board) -> str:
     from markupsafe import Markup
 
     places = figures.styles(board)
-    blocks, contents = [], []
+    blocks, contents = [], []  # contents: (number, heading, the same of its parts)
     for number, block in enumerate(document.build(board)):
         name = type(block).__name__.lower()
         drawing = None
-        if isinstance(block, document.Heading) and block.level == 2:
-            contents.append((number, block.text))
-        if isinstance(block, document.Figure):
+        if isinstance(block, Heading) and block.level == 2:
+            contents.append((number, block.text, []))
+        if isinstance(block, Heading) and block.level == 3 and contents:
+            contents[-1][2].append((number, block.text))
+        if isinstance(block, Figure):
             # Drawn here from escaped text; the only part that is not escaped by the template.
             drawing = Markup(figures.inline(block, places, f"f{number}"))
         blocks.append({"name": name, "number": number, "block": block, "drawing": drawing})

@@ -96,15 +96,21 @@ def _curve(curve: Curve) -> dict:
         "condition": curve.condition,
         "metric": curve.metric,
         "points": [{"fraction": one, "protocol": curve.protocols[one]} for one in curve.fractions],
+        "spans": curve.spans,
         "notes": curve.notes,
         "rows": [
             {
                 "model": line.label,
                 "is_baseline": line.baseline,
-                "scores": [_estimate(line.points.get(one)) for one in curve.fractions],
+                "scores": [
+                    _estimate(line.points[one].estimate if one in line.points else None) for one in curve.fractions
+                ],
                 "differences": [_estimate(line.differences.get(one)) for one in curve.fractions],
-                "area": _estimate(line.area),
-                "area_difference": _estimate(line.area_difference),
+                # Over all fractions; `areas` are over the spans.
+                "area": _estimate(line.areas.get(tuple(curve.fractions))),
+                "area_difference": _estimate(line.area_differences.get(tuple(curve.fractions))),
+                "areas": [_estimate(line.areas.get(span)) for span in curve.spans],
+                "area_differences": [_estimate(line.area_differences.get(span)) for span in curve.spans],
                 "crossing": None if line.crossing is None else asdict(line.crossing),
             }
             for line in curve.lines

@@ -9,12 +9,12 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator, Sequence
 
-from madbench.report import document
+from madbench.report import blocks, document
 from madbench.report.cells import Text
 from madbench.report.inline import spans
 from madbench.report.tables import Board
 
-LONGEST = 45  # lines of a table on one page
+LONGEST = 36  # lines of a table on one page
 
 HEAD = r"""% Written by `madbench report --format latex`. The tables need \usepackage{booktabs,graphicx} and \boardcaption.
 \documentclass[10pt]{article}
@@ -80,16 +80,16 @@ def render(board: Board) -> str:
     return HEAD + "\n\n".join(parts) + "\n" + TAIL
 
 
-def _block(block: document.Block) -> Iterator[str]:
+def _block(block: blocks.Block) -> Iterator[str]:
     match block:
-        case document.Heading():
+        case blocks.Heading():
             yield f"\\{SECTIONS[block.level]}{{{escape(block.text)}}}"
-        case document.Words():
+        case blocks.Words():
             yield _sentence(block.text)
-        case document.Bullets():
+        case blocks.Bullets():
             items = "\n".join(f"  \\item {{}}{_sentence(line)}" for line in block.lines)
             yield f"\\begin{{itemize}}\n{items}\n\\end{{itemize}}"
-        case document.Grid():
+        case blocks.Grid():
             lines = list(block.lines)
             for start in range(0, max(len(lines), 1), LONGEST):
                 caption = block.caption + (" (continued)" if start else "")
@@ -102,7 +102,9 @@ def _table(caption: str, header: Sequence[str], lines: Sequence[Sequence[Text]])
     head, *rest = (f"  {{}}{line} \\\\" for line in body)
     return "\n".join(
         [
+            # A box, or a page could end between a caption and its table.
             r"\begin{center}",
+            r"\begin{minipage}{\textwidth}\centering",
             f"\\boardcaption{{{escape(caption)}}}",
             r"\resizebox{\ifdim\width>\textwidth\textwidth\else\width\fi}{!}{%",
             f"\\begin{{tabular}}{{{'l' * len(header)}}}",
@@ -112,6 +114,7 @@ def _table(caption: str, header: Sequence[str], lines: Sequence[Sequence[Text]])
             *rest,
             r"  \bottomrule",
             r"\end{tabular}}",
+            r"\end{minipage}",
             r"\end{center}",
         ]
     )

@@ -8,7 +8,7 @@ from __future__ import annotations
 import re
 from collections.abc import Sequence
 
-from madbench.report import document
+from madbench.report import blocks, document
 from madbench.report.cells import Text
 from madbench.report.inline import spans
 from madbench.report.tables import Board
@@ -22,15 +22,15 @@ def render(board: Board) -> str:
     return "\n\n".join(parts) + "\n"
 
 
-def _block(block: document.Block) -> str | None:
+def _block(block: blocks.Block) -> str | None:
     match block:
-        case document.Heading():
+        case blocks.Heading():
             return f"{'#' * block.level} {escape(block.text)}"
-        case document.Words():
+        case blocks.Words():
             return "\n".join(_sentence(line) for line in block.text.splitlines())
-        case document.Bullets():
+        case blocks.Bullets():
             return "\n".join(f"- {_sentence(line)}" for line in block.lines)
-        case document.Grid():
+        case blocks.Grid():
             rule = "---\n\n" if block.published else ""
             return rule + _table(block.header, block.lines)
     return None  # figures: --figures and html have them

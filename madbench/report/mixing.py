@@ -36,7 +36,7 @@ def together(tables: Sequence[Table], parts: Sequence[Part]) -> Table:
         for row in table.rows:
             # A model whose runs all failed is no row of another content: nobody knows what it would have been of.
             rows.append(_row(row, content, table.tasks, columns, compared, tested))
-    rows.sort(key=lambda row: (not row.baseline, not row.blind, row.label))
+    rows.sort(key=lambda row: row.place)
     headline = {key: metric for table in reversed(tables) for key, metric in table.headline.items()}
     return replace(
         main,

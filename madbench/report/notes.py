@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections import defaultdict
+from collections import Counter, defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
@@ -38,6 +38,7 @@ def facts(records: Sequence[Record], tasks: Sequence[str]) -> dict[str, dict[str
             "selection": _list(record.content["selection_rule"] for record in here),
             "draws": ranges(record.run[0] for record in here),
             "seeds": ranges(record.run[1] for record in here),
+            "training data": _training([record.content["data"] for record in here]),
             "madbench": _list((record.content.get("environment") or {}).get("madbench", "?") for record in here),
         }
         stated: dict[str, str] = {}
@@ -132,11 +133,30 @@ def ranges(numbers: Iterable[int]) -> str:
     return ", ".join(str(part[0]) if len(part) == 1 else f"{part[0]}-{part[-1]}" for part in parts)
 
 
+def _training(data: Sequence[Mapping[str, Any]]) -> str:
+    """`5 % (2,001 rows, 401 of them select)`, as far as records say it; the mean share, and a range where draws differ."""
+    shares = [one["train_fraction"] for one in data if one.get("train_fraction") is not None]
+    share = f"{float(f'{100 * sum(shares) / len(shares):.2g}'):g} %" if shares else ""
+    rows = [one["n_train"] + (one.get("n_select") or 0) for one in data if one.get("n_train") is not None]
+    select = [one.get("n_select") or 0 for one in data]
+    counted = f"{_range(rows)} rows" + (f", {_range(select)} of them select" if any(select) else "") if rows else ""
+    return f"{share} ({counted})" if share and counted else share or counted
+
+
+def _range(numbers: Sequence[int]) -> str:
+    return "-".join(f"{one:,}" for one in dict.fromkeys((min(numbers), max(numbers))))
+
+
 def _marks(groups: Mapping) -> list[str]:
-    """What single models declare: notes, exposure of their weights, divisions other than closed."""
+    """What single models declare: notes, exposure of their weights, divisions other than closed.
+
+    What not every run of a row declares stands in one line a row, with the number of runs that do.
+    """
     said: dict[tuple[str, str], set[str]] = defaultdict(set)
+    partly: dict[str, dict[str, list[str]]] = defaultdict(dict)
     for label, by_task in groups.items():
         for task, group in by_task.items():
+            counts: Counter[str] = Counter()
             for record in group.runs.values():
                 model = record.content["model"]
                 division = record.content.get("division", "closed")
@@ -148,9 +168,18 @@ def _marks(groups: Mapping) -> list[str]:
                     marks.append(f"{EXTERNAL} external: {NOT_WITNESSED}")
                 elif division == "open":
                     marks.append("open division: outside the protocol's budget or rules")
-                for mark in marks:
+                counts.update(dict.fromkeys(marks, 1))
+            for mark in sorted(counts):
+                if counts[mark] == len(group.runs):
                     said[label, mark].add(task_title(task))
-    return [f"{code(label)} ({', '.join(sorted(tasks))}): {mark}." for (label, mark), tasks in sorted(said.items())]
+                else:
+                    title = f"{task_title(task)}, {len(group.runs)} runs"
+                    partly[label].setdefault(title, []).append(f"{mark} ({counts[mark]})")
+    lines = [(label, f" ({', '.join(sorted(tasks))}): {mark}.") for (label, mark), tasks in said.items()]
+    for label, by_title in partly.items():
+        each = "; ".join(f"{title}: {', '.join(by_title[title])}" for title in sorted(by_title))
+        lines.append((label, f", not in every run (in how many stands in brackets): {each}."))
+    return [f"{code(label)}{line}" for label, line in sorted(lines)]
 
 
 def exposure(record: Record) -> list[Mapping[str, str]]:

@@ -13,11 +13,11 @@ from madbench.report.cells import Text
 from madbench.report.tables import Cell, Column, Table
 
 EFFECTS = {
-    "control": "control (same ids, unshifted)",
-    "complement": "complement (the other rows)",
-    "selection": "selection effect (id - control)",
-    "modification": "modification effect (control - shifted)",
-    "relative-drop": "relative drop (gap / id)",
+    "control": "the rows of the shift, unshifted",
+    "complement": "the other rows",
+    "selection": "id - control",
+    "modification": "control - shifted",
+    "relative-drop": "gap / id, the gap being id - shifted",
 }
 PICKED = (
     "Worst shift: the one with the lowest score of the row, whichever that is. It is picked by that score, so the score lies "
@@ -26,18 +26,27 @@ PICKED = (
 OVER_SHIFTS = {
     "shift-mean": "mean of {count} shifts ↑",
     "shift-worst": "worst shift ↑",
-    "mean-gap": "gap, mean (id - mean of shifts)",
-    "mean-relative-drop": "relative drop, mean",
+    "mean-gap": "gap (id - mean)",
+    "mean-relative-drop": "relative drop",
 }
+
+
+def about(table: Table) -> str:
+    """What the effects are that the table has."""
+    roles = {column.role for column in table.columns}
+    said = [f"{role.replace('-', ' ')}: {meaning}" for role, meaning in EFFECTS.items() if role in roles]
+    text = "; ".join(said)
+    return f"{text[:1].upper()}{text[1:]}."
 
 
 def detail(table: Table, task: str) -> list[tuple]:
     """Columns with the effects of each shift: (title, column, how to show it)."""
     columns = [column for column in _headlines(table, task) if column.role in EFFECTS]
-    columns.sort(key=lambda column: (_name(column), list(EFFECTS).index(column.role)))
+    names = list(dict.fromkeys(map(_name, columns)))
+    columns.sort(key=lambda column: (names.index(_name(column)), list(EFFECTS).index(column.role)))
     return [
         (
-            f"{_name(column)}: {EFFECTS[column.role]}",
+            f"{_name(column)}: {column.role.replace('-', ' ')}",
             column,
             cells.relative if column.role == "relative-drop" else cells.value,
         )
@@ -67,8 +76,8 @@ def summary(table: Table, task: str) -> list[tuple]:
     ]
 
 
-def worst(cell: Cell) -> Text:
-    found = cells.value(cell)
+def worst(cell: Cell, usual: str | None = None) -> Text:
+    found = cells.value(cell, usual)
     return found if cell.about is None else Text(f"{found.text} {cell.about}", number=found.number)
 
 

@@ -131,6 +131,11 @@ class Row:
     content: Content | None = None
 
     @property
+    def place(self) -> tuple[bool, bool, str]:
+        """What rows are ordered by: the baseline, the others by name, then blind rows."""
+        return not self.baseline, self.blind, self.label
+
+    @property
     def kind(self) -> tuple[str, str, bool]:
         """What rows of a model in two contents have in common."""
         return self.model, self.division, self.limited

@@ -100,5 +100,11 @@ def test_mixed_is_an_option_and_strict_still_ends_with_4(madbench, runs):
     result = madbench("report", str(runs), "--mixed")
     assert result.code == 0 and result.out.count("## full@1") == 1
     assert "| student [B]" in result.out and "f" * 64 in result.out
-    assert madbench("report", str(runs), "--mixed", "--strict").code == 4
+    refused = madbench("report", str(runs), "--mixed", "--strict")
+    assert refused.code == 4
+    # What it is is one line a thing, the error itself one line.
+    *listed, error, fix = refused.err.splitlines()
+    assert any(line.startswith("  full@1 on mini: mixed: VQA: another data fingerprint") for line in listed)
+    assert error.startswith("error: ") and "complete and comparable" in error and "\\n" not in refused.err
+    assert fix.startswith("fix: ")
     assert madbench("report", str(runs)).out.count("## full@1") == 2

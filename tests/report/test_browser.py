@@ -180,8 +180,9 @@ def test_a_page_is_readable_at_both_widths_in_both_schemes(browser, page, width,
 def test_tables_sort_by_keyboard_and_say_so(browser, page):
     browser.open(page, 1400, "light")
     table = "document.querySelector('table')"
-    header = f"{table}.tHead.rows[0].cells[1]"
-    column = f"[...{table}.tBodies[0].rows].map(one => Number(one.cells[1].dataset.value))"
+    # Behind the names and the number of runs.
+    header = f"{table}.tHead.rows[0].cells[2]"
+    column = f"[...{table}.tBodies[0].rows].map(one => Number(one.cells[2].dataset.value))"
     names = f"[...{table}.tBodies[0].rows].map(one => one.cells[0].textContent)"
     original = browser.value(names)
     browser.value(f"{header}.querySelector('button').focus()")
@@ -196,7 +197,7 @@ def test_tables_sort_by_keyboard_and_say_so(browser, page):
     assert browser.value(f"{header}.getAttribute('aria-sort')") is None and browser.value(names) == original
     # From there the Tab key reaches the next header.
     browser.press("Tab", 9)
-    assert browser.value(f"document.activeElement.closest('th') === {table}.tHead.rows[0].cells[2]")
+    assert browser.value(f"document.activeElement.closest('th') === {table}.tHead.rows[0].cells[3]")
 
 
 def test_a_script_in_a_name_does_not_run(browser, cells, tmp_path):

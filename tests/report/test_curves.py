@@ -1,3 +1,5 @@
+import csv
+import io
 import json
 import math
 
@@ -123,7 +125,41 @@ def test_two_protocols_at_one_fraction_do_not_share_a_point(cells):
     (curve,) = curves(cells)
     assert [one["protocol"] for one in curve["points"]] == ["lowshot-1pct@1", "full@1"]
     assert any("`domainshift@1`" in note and "not drawn" in note for note in curve["notes"])
-    assert any("without an area: `mad`" in note for note in curve["notes"])
+    assert [row["model"] for row in curve["rows"]] == ["student"]
+    assert any("At one fraction only, so not in the curve: `mad`" in note for note in curve["notes"])
+
+
+def test_rows_that_end_early_have_the_area_up_to_where_most_rows_go(cells):
+    for protocol, fraction in (("lowshot-1pct", 0.01), ("lowshot-10pct", 0.1), ("full", 1.0)):
+        for model in ("student", "mad", "clip-td", "naive-kd"):
+            if fraction < 1 or model in ("student", "mad"):
+                write(cells, model, protocol, fraction)
+    (curve,) = curves(cells)
+    assert curve["spans"] == [[0.01, 0.1], [0.01, 0.1, 1.0]]
+    rows = {row["model"]: row for row in curve["rows"]}
+    assert rows["clip-td"]["areas"][1] is None and rows["clip-td"]["area"] is None
+    values = [one["value"] for one in rows["clip-td"]["scores"][:2]]
+    assert rows["clip-td"]["areas"][0]["value"] == pytest.approx(sum(values) / 2)
+    assert rows["mad"]["areas"][1] == rows["mad"]["area"] is not None and rows["mad"]["areas"][0] is not None
+    assert rows["clip-td"]["crossing"]["words"] and rows["mad"]["crossing"]["words"]
+    text = report([cells.root], board="curve")
+    assert "area, 1 % to 10 %" in text and "area, 1 % to 100 %" in text
+    lines = list(csv.DictReader(io.StringIO(report([cells.root], format="csv"))))
+    areas = [(line["model"], line["protocol"], line["state"]) for line in lines if line["role"] == "curve-area"]
+    assert ("clip-td", "lowshot-1pct@1 lowshot-10pct@1", "done") in areas
+    assert ("clip-td", "lowshot-1pct@1 lowshot-10pct@1 full@1", "missing") in areas
+
+
+def test_a_curve_has_the_verdicts_of_its_tables_and_tables_go_by_their_share_of_the_data(cells):
+    worse, better = np.zeros(60), np.ones(60)
+    for protocol, fraction in (("lowshot-10pct", 0.1), ("lowshot-1pct", 0.01), ("lowshot-5pct", 0.05)):
+        write(cells, "student", protocol, fraction, scores=worse)
+        write(cells, "mad", protocol, fraction, scores=better)
+    text = report([cells.root])
+    line = next(line for line in text.partition("## Low-shot curves")[2].splitlines() if line.startswith("| mad "))
+    assert line.count("**100.00 ± 0.00 better**") == 3
+    content = json.loads(report([cells.root], format="json"))
+    assert [one["protocol"] for one in content["tables"]] == ["lowshot-1pct@1", "lowshot-5pct@1", "lowshot-10pct@1"]
 
 
 def test_without_item_scores_there_is_no_area(cells):

@@ -18,17 +18,19 @@ def line(text: str, start: str) -> str:
 
 def test_the_headline_has_id_shifted_gap_and_the_paired_difference(study):
     text = report([study.root])
-    header = line(text, "| model              | VCR val")
+    section = text.partition("### VCR, q2ar")[2]
+    header = line(section, "| model ")
     assert [part.strip() for part in header.strip("|").split("|")] == [
         "model",
-        "VCR val, q2ar ↑",
-        "Δ student, val",
-        "VCR rule-singular (shifted), q2ar ↑",
-        "Δ student, rule-singular",
-        "gap rule-singular (id - shifted)",
+        "n",
+        "val (id) ↑",
+        "Δ val",
+        "rule-singular (shifted) ↑",
+        "Δ rule-singular",
+        "gap rule-singular",
     ]
-    assert "| majority (blind)   |" in text
-    assert "(n=3×1)" in text and "(n=1×1)" in text
+    assert "| majority (blind)   | 1×1 |" in text
+    assert "(n=3×1)" in text and "Δ: the row minus the baseline, `student`" in text
     assert "Items only (one draw; the interval is clustered by image" in text
 
 
@@ -45,9 +47,9 @@ def test_bold_means_rank_one_and_a_tie_is_called_one(cells):
         cells.write("same", draw=draw, scores=swapped)
     text = report([cells.root])
     assert "| **83.33 ± " in line(text, "| good ") and "#1** " in line(text, "| good ")
-    assert "| +33.33 [" in line(text, "| good ")
+    assert "| +33.33 ± " in line(text, "| good ")
     assert line(text, "| good ").rstrip(" |").endswith("better")
-    assert "#4" in line(text, "| bad ") and "-50.00 [" in line(text, "| bad ") and "**" not in line(text, "| bad ")
+    assert "#4" in line(text, "| bad ") and "-50.00 ± " in line(text, "| bad ") and "**" not in line(text, "| bad ")
     assert line(text, "| bad ").rstrip(" |").endswith("worse")
     # 33 points below the best and still rank 1: it and `good` differ by one or by minus a third on each image.
     assert "#1** " in line(text, "| same ") and line(text, "| same ").rstrip(" |").endswith("tie")
@@ -61,7 +63,7 @@ def test_what_users_must_know_is_said(study):
         "`text-only` (SNLI-VE): from scratch.",
         "counted under `labels: teacher`",
         "evaluation sets: val 60 items, 20 images",
-        "draws 0-2; seeds 0; madbench 0.1.0",
+        "draws 0-2; seeds 0; training data 1 % (400 rows); madbench 0.1.0",
         "not run: text-only, VCR: all runs",
         "ceiling 98.00",
     ):
@@ -180,3 +182,39 @@ def test_the_package_can_be_called_like_the_function_it_is_named_after(study):
 def test_percent_has_two_decimals_and_no_negative_zero():
     assert [percent(0.12345), percent(-0.00001), percent(-0.00001, sign=True)] == ["12.35", "0.00", "0.00"]
     assert [percent(0.5, sign=True), percent(-0.5, sign=True)] == ["+50.00", "-50.00"]
+
+
+def test_what_all_tables_say_is_said_once_above_them(study):
+    text = report([study.root])
+    assert text.count("say nothing about the real data sets") == 1
+    assert text.index("On all tables of mini data:") < text.index("## domainshift@1")
+    assert "On all tables" not in report([study.root / "mad" / "lowshot-1pct@1"]), "one table keeps its notes"
+
+
+def test_a_row_says_its_runs_once_and_a_cell_only_where_it_rests_on_others(cells):
+    for draw in range(3):
+        for task in ("vcr", "snli_ve", "vqa"):
+            for model in ("student", "mad"):
+                cells.write(model, task, draw=draw, shifted=("rule-singular", "transform"))
+    section = report([cells.root], board="protocol").partition("### VCR, q2ar")[2].partition("###")[0]
+    assert "(n=" not in section and line(section, "| mad ").split("|")[2].strip() == "3×1"
+
+
+def test_marks_of_some_runs_are_counted_in_one_line_a_row(cells):
+    for draw, off in enumerate([1, 1, 3]):
+        note = f"gates off {off} of 3"
+        cells.write("mad", draw=draw, edit=lambda content, note=note: content["model"].update(notes=[note, "warm"]))
+    found = [one for one in report([cells.root]).splitlines() if one.startswith("- `mad`")]
+    assert found == [
+        "- `mad` (SNLI-VE): warm.",
+        "- `mad`, not in every run (in how many stands in brackets): SNLI-VE, 3 runs: gates off 1 of 3 (2), gates off 3 of 3 (1).",
+    ]
+
+
+def test_costs_that_are_nowhere_are_named_and_take_no_column(cells):
+    cells.write("student")
+    text = report([cells.root], board="cost")
+    header = line(text, "| model ")
+    assert "labels: train" in header and "labels: tune" not in header and "peak GPU memory" not in header
+    assert "0 in every row: labels: select, labels: tune, labels: teacher, unlabelled." in text
+    assert "Not recorded: peak GPU memory, labels: vocabulary." in text

@@ -40,7 +40,12 @@ def test_the_minimum_decides_who_is_looked_at(grouped):
 
 def test_the_board_states_the_minimum_and_csv_has_the_line(grouped):
     text = report([grouped.root], board="groups", min_group=20)
-    assert "at least 20 items" in text and "| middle " in text and "### Cost" not in text
+    assert (
+        "at least 20 items" in text
+        and " middle (20) |" in text
+        and "by class (groups: test 2 and 1 too small)" in text
+        and "### Cost" not in text
+    )
     rows = csv.DictReader(io.StringIO(report([grouped.root], format="csv", min_group=20)))
     (line,) = [row for row in rows if row["role"] == "worst-group"]
     assert (line["metric"], line["items"]) == ("class=middle", "20") and float(line["value"]) == pytest.approx(0.4)

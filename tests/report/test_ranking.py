@@ -134,5 +134,5 @@ def test_below_the_table_stands_what_its_design_can_find(cells):
     cells.write("student", scores=right(0.4))
     cells.write("mad", scores=right(0.7))
     text = madbench.report([cells.root])
-    assert "SNLI-VE: smallest true difference to `student` that this design finds with 80% power" in text
-    assert "one draw: items only): test " in text
+    assert "Smallest true difference to `student` that this design finds with 80% power" in text
+    assert "one draw: items only), in points: SNLI-VE test " in text
