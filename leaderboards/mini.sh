@@ -19,6 +19,7 @@ controls=$(models student-doubled c3-random-teacher)
 
 run --protocol lowshot-1pct --draws all $rows $blind $controls
 run --protocol domainshift --seeds all $(models student mad text-only)
+run --protocol domainshift $blind
 run --protocol lowshot-5pct --draws 0 $rows
 
 # Plain fine-tuning and one distilled row, tuned alike on another world: the same trials, the same number of updates.
