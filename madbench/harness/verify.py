@@ -150,7 +150,8 @@ def _check_digests(folder: Path, record: Record, found: Verified) -> None:
     if (folder / RESCORING).is_file():
         found.problems.append("a rescore was interrupted here: run `madbench rescore` again")
     if broken is None:
-        found.unchecked.append("digests: there are none, the record is older than they are")
+        # A record without them could also be one from which they were taken, so its age is no excuse.
+        found.problems.append("has no digests: they were taken away, or a development version before them wrote it")
         return
     found.problems += broken
     found.checked.append("digests")

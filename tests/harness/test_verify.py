@@ -166,12 +166,11 @@ def test_a_record_may_not_contradict_itself(bench, finished, capsys, change, wor
     assert code == 4 and words in out
 
 
-def test_a_record_from_before_digests_is_verified_without_them_and_says_so(bench, finished, capsys):
+def test_digests_cannot_be_taken_away_unnoticed(bench, finished, capsys):
     edit(finished, lambda content: content.pop("digests_sha256"))
     (finished / "digests.json").unlink()
     code, out = verify(bench, capsys)
-    assert code == 0 and out.startswith("partly ")
-    assert "not checked: digests: there are none, the record is older than they are" in out
+    assert code == 4 and "has no digests: they were taken away" in out
 
 
 def test_one_draw_and_seed_cannot_be_there_twice(bench, finished, capsys):
