@@ -10,8 +10,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from madbench.models.objective_options import ObjectiveOptions
 from madbench.models.objectives.targets import Targets
-from madbench.models.options import ObjectiveOptions
 from madbench.models.probes import (
     Head,
     ProbeData,

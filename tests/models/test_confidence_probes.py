@@ -5,8 +5,8 @@ import pytest
 
 from madbench.models import confidence_probes, probes
 from madbench.models.confidence_probes import ConfidenceProbes
+from madbench.models.objective_options import ObjectiveOptions
 from madbench.models.objectives.targets import Targets, TermTargets
-from madbench.models.options import ObjectiveOptions
 from madbench.models.students.encoding import EncodedSplit
 from madbench.tasks.contract import TaskInfo
 

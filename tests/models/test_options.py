@@ -1,7 +1,8 @@
 import pytest
 from pydantic import ValidationError
 
-from madbench.models.options import FinetuneOptions, ObjectiveOptions
+from madbench.models.objective_options import ObjectiveOptions
+from madbench.models.options import FinetuneOptions
 
 
 def refuse(text, schema=FinetuneOptions, **options):

@@ -14,7 +14,7 @@ from contextlib import ExitStack, contextmanager
 
 import torch
 
-from madbench.models.options import Adversarial
+from madbench.models.objective_options import Adversarial
 from madbench.models.students.interface import Entrance
 
 SMALLEST_NORM = 1e-8

@@ -1,4 +1,4 @@
-"""Per-instance weights from how sure teacher and student are of the right answer (specs/mad.md 2.3 (3); our reading).
+"""Per-instance weights from how sure teacher and student are of the right answer (our reading: docs/method.md).
 
 CLIP-TD's abstract says "dynamically weighted objective"; the formulae are guesses that fit it, selectable in the YAML.
 """
@@ -10,7 +10,7 @@ from collections.abc import Sequence
 import numpy as np
 import torch
 
-from madbench.models.options import Confidence
+from madbench.models.objective_options import Confidence
 
 
 def confidence_weight(options: Confidence, teacher: torch.Tensor, student: torch.Tensor) -> torch.Tensor:

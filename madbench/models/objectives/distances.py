@@ -1,6 +1,6 @@
 """Distances between a projected student state and a teacher feature; pure functions, one value per row.
 
-All are means over dimensions, so a weight means the same for a 96-d and a 768-d teacher. Source: specs/mad.md 2.3 (1);
+All are means over dimensions, so a weight means the same for a 96-d and a 768-d teacher. Source: docs/method.md;
 which distance the papers used could not be read, the choice is ours.
 """
 
@@ -30,7 +30,7 @@ def similarity_kl(student: torch.Tensor, teacher: torch.Tensor, temperature: flo
     """[N, D] and [N, D] to [N]: KL(p_i || q_i) of how similar row i is to each of the N teacher features.
 
     p_i = softmax over j of cos(f_i, f_j) / temperature, q_i = the same with the student's state in the place of f_i.
-    The one distance that looks at the other rows; specs/mad.md names it without a formula, this one is our reading.
+    The one distance that looks at the other rows; named without a formula in what we could read, this one is ours.
     """
     known = functional.normalize(teacher, dim=1)
     wanted = (known @ known.T / temperature).log_softmax(1)

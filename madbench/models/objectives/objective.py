@@ -2,7 +2,7 @@
 
 L_i = sum over teachers m of  weight_m x w_m(i) x gate_m(leg of i) x mean over candidates of d(P_m(h), f_m)
 
-(specs/mad.md 2.3 (1)-(4)). That several unimodal teachers are distilled, weighted dynamically per instance on adaptively
+(docs/method.md). That several unimodal teachers are distilled, weighted dynamically per instance on adaptively
 selected tokens, is stated by the abstracts (M1, M4); the formula is our reading. The projections P_m and every teacher
 are dropped after training, so inference costs what the student costs.
 """
@@ -14,10 +14,10 @@ import torch
 from torch import nn
 
 from madbench.errors import ConfigError
+from madbench.models.objective_options import ObjectiveOptions
 from madbench.models.objectives.confidence import all_weights, shuffled_order
 from madbench.models.objectives.distances import distance
 from madbench.models.objectives.targets import Targets
-from madbench.models.options import ObjectiveOptions
 from madbench.models.students.cross_modal import right_probability
 from madbench.models.students.encoding import Batch
 from madbench.models.students.interface import States

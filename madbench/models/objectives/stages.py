@@ -1,10 +1,10 @@
-"""Which part of a training an update belongs to, and what the losses weigh there (specs/mad.md 2.3 (5); our reading)."""
+"""Which part of a training an update belongs to, and what the losses weigh there (our reading: docs/method.md)."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 
-from madbench.models.options import Stage
+from madbench.models.objective_options import Stage
 
 WHOLE = Stage(name="whole", share=1.0)
 

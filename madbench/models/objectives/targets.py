@@ -12,9 +12,10 @@ from dataclasses import dataclass, field
 import numpy as np
 import torch
 
+from madbench.models.objective_options import TeacherOptions
 from madbench.models.objectives.distances import Standardiser
 from madbench.models.objectives.token_selection import inverse_document_frequency, selected_words
-from madbench.models.options import FinetuneOptions, TeacherOptions
+from madbench.models.options import FinetuneOptions
 from madbench.models.students.encoding import EncodedSplit, encode_sequence, sequence_parts
 from madbench.models.students.tokens import SPECIAL, Tokenizer, pieces
 from madbench.models.teachers import load_teacher

@@ -1,4 +1,4 @@
-"""Which words of a sequence the text teachers are asked about (specs/mad.md 2.3 (2); our reading).
+"""Which words of a sequence the text teachers are asked about (our reading: docs/method.md).
 
 CLIP-TD's abstract says "adaptively selected tokens per instance". Candidates are words without stop words and
 punctuation. relevance = alpha x rank of the teacher's word-image similarity + (1-alpha) x rank of the word's IDF.

@@ -2,7 +2,7 @@
 
 A multiple-choice example becomes one sequence per candidate, any other example one. Sequence layout:
 `[CLS] question [SEP] (answer [SEP]) (candidate [SEP])`, segments 0 for the question or hypothesis, 1 for the image,
-2 for an answer, 3 for a rationale (as UNITER numbers them, specs/mad.md 2.5). A word that stands for an object (vcr's
+2 for an answer, 3 for a rationale (as UNITER numbers them). A word that stands for an object (vcr's
 tags) also carries where its box lies, as VL-BERT gives such words the embedding of the box they refer to.
 """
 

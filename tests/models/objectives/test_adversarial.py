@@ -5,8 +5,8 @@ import torch
 from torch import nn
 from torch.nn import functional
 
+from madbench.models.objective_options import Adversarial
 from madbench.models.objectives.adversarial import adversarial_loss, ascended, perturbed, symmetric_kl
-from madbench.models.options import Adversarial
 from madbench.models.students.interface import Entrance
 
 TARGETS = torch.tensor([0, 2, 1])

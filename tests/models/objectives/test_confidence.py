@@ -2,8 +2,8 @@ import numpy as np
 import pytest
 import torch
 
+from madbench.models.objective_options import Confidence
 from madbench.models.objectives.confidence import all_weights, competing_weights, confidence_weight, shuffled_order
-from madbench.models.options import Confidence
 
 TEACHER = torch.tensor([0.8, 0.2])
 STUDENT = torch.tensor([0.2, 0.8])

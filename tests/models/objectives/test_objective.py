@@ -5,9 +5,9 @@ import pytest
 import torch
 
 from madbench.errors import ConfigError
+from madbench.models.objective_options import ObjectiveOptions
 from madbench.models.objectives.objective import Objective
 from madbench.models.objectives.targets import Targets, TermTargets, WordTargets
-from madbench.models.options import ObjectiveOptions
 from madbench.models.students.cross_modal import States
 from madbench.models.students.encoding import Batch
 

@@ -1,8 +1,8 @@
 import pytest
 from pydantic import ValidationError
 
+from madbench.models.objective_options import ObjectiveOptions, Stage
 from madbench.models.objectives.stages import stage_at
-from madbench.models.options import ObjectiveOptions, Stage
 
 TWO = [Stage(name="kd", share=0.3, task=0.0), Stage(name="task", share=0.7, distillation=0.5)]
 

@@ -8,7 +8,7 @@ import torch
 from safetensors.torch import load_file
 
 from madbench.errors import ConfigError, DataMalformed, DataMissing, UsageError
-from madbench.models.options import TeacherOptions
+from madbench.models.objective_options import TeacherOptions
 from madbench.models.teachers import load_teacher
 from madbench.models.weight_references import identity_of
 
