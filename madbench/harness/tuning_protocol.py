@@ -4,14 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
+from typing import Annotated, Any
+
+from pydantic import Field
 
 from madbench.errors import UsageError
-from madbench.protocols.schema import Protocol, TaskName
+from madbench.protocols.schema import FIRST_TUNING_DRAW, Protocol, TaskName
 from madbench.tasks.contract import Row
 from madbench.tasks.subsets import carve, carve_last
 
-FIRST_DRAW = 90
 CONDITION = "tuning"
 # Of the training images, and the most rows: enough to tell trials apart, and few labels.
 SHARE, MOST_ROWS = 0.02, 5_000
@@ -26,6 +27,7 @@ class TuningProtocol(Protocol):
     """
 
     of: str
+    draws: list[Annotated[int, Field(ge=FIRST_TUNING_DRAW)]] = Field(min_length=1)
     reported_images: dict[TaskName, float] = {}
 
     def carve(self, rows: Sequence[Row], task: str, fraction: float) -> tuple[Sequence[Row], Sequence[Row]]:
@@ -40,17 +42,11 @@ def carving(protocol: Protocol):
 
 def tuning_protocol(protocol: Protocol, draws: Sequence[int], kinds: dict[str, str]) -> TuningProtocol:
     """kinds: task -> kind of its source. Raises UsageError for draws that a table shows, or may show."""
-    early = [draw for draw in draws if draw < FIRST_DRAW]
+    early = [draw for draw in draws if draw < FIRST_TUNING_DRAW]
     if early:
         raise UsageError(
-            f"draw {early[0]} is not for tuning: protocols show draws below {FIRST_DRAW}",
-            fix=f"use --draws {FIRST_DRAW} or higher",
-        )
-    reached = max(protocol.draws)
-    if reached >= FIRST_DRAW:
-        raise UsageError(
-            f"{protocol.id} shows draws up to {reached}, and draws from {FIRST_DRAW} on are for tuning",
-            fix=f"declare draws below {FIRST_DRAW}",
+            f"draw {early[0]} is not for tuning: protocols show draws below {FIRST_TUNING_DRAW}",
+            fix=f"use --draws {FIRST_TUNING_DRAW} or higher",
         )
     if protocol.subset.fraction == 1 and len(draws) > 1:
         raise UsageError(f"{protocol.id} trains on everything, so all its draws are one", fix=f"use --draws {draws[0]}")

@@ -3,17 +3,16 @@
 from __future__ import annotations
 
 import copy
-import typing
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 from pydantic import BaseModel
 
-from madbench.errors import ConfigError, UsageError, did_you_mean
+from madbench.errors import ConfigError, UsageError
 from madbench.models.options import OPTION_SCHEMAS
 from madbench.models.spec import ModelFile
-from madbench.models.tuned import Distribution, Space, SpaceFile
+from madbench.models.tuned import Distribution, Space, SpaceFile, option_names, unknown_option
 from madbench.protocols.problems import check
 from madbench.protocols.yaml_files import read_document
 from madbench.registry import ADAPTERS
@@ -115,18 +114,13 @@ def difference(before: Mapping[str, Any], after: Mapping[str, Any]) -> dict[str,
 
 def check_space(model: str, space: Space, schema: type[BaseModel] | None, options: Mapping[str, Any]) -> None:
     """Raises ConfigError for the first option of a space that the model's options do not have."""
-    for name in (target for key, one in space.items() for target in (key, *one.also)):
-        known: Any = options if schema is None else schema
-        parts = name.split(".")
-        for place, part in enumerate(parts):
-            names = _names(known)
-            if part not in names and not ("*" in names and part == "*"):
-                hint = did_you_mean(".".join([*parts[:place], part]), [".".join([*parts[:place], n]) for n in names])
-                raise ConfigError(
-                    f"model '{model}' has no option '{name}' to search" + (f"; {hint}" if hint else ""),
-                    fix=f"name one of {', '.join(names)}" if names else "name an option, not what lies below one",
-                )
-            known = names[part]
+    for _, name in option_names(space):
+        unknown = unknown_option(name, options if schema is None else schema)
+        if unknown is not None:
+            hint, fix = unknown
+            raise ConfigError(
+                f"model '{model}' has no option '{name}' to search" + (f"; {hint}" if hint else ""), fix=fix
+            )
 
 
 def options_schema(adapter: str) -> type[BaseModel] | None:
@@ -134,19 +128,6 @@ def options_schema(adapter: str) -> type[BaseModel] | None:
     if adapter in OPTION_SCHEMAS and ADAPTERS.origin(adapter) == "built-in":
         return OPTION_SCHEMAS[adapter]
     return ADAPTERS.load(adapter).options
-
-
-def _names(known: Any) -> dict[str, Any]:
-    """Option -> what lies below it; `*` stands for each item of a list."""
-    if isinstance(known, type) and issubclass(known, BaseModel):
-        return {name: field.annotation for name, field in known.model_fields.items()}
-    if isinstance(known, Mapping):
-        return dict(known)
-    if isinstance(known, list):
-        return {"*": known[0]} if known else {}
-    if typing.get_origin(known) is list:
-        return {"*": typing.get_args(known)[0]}
-    return {}
 
 
 def _paths(value: Any, parts: Sequence[str]) -> Iterator[tuple[str | int, ...]]:

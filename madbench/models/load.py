@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator, Sequence
 from pathlib import Path
-from typing import get_args
+from typing import Any, get_args
 
 from pydantic import BaseModel, ValidationError
 
 from madbench.errors import ConfigError, did_you_mean
 from madbench.models.spec import ModelFile
+from madbench.models.tuned import option_names, unknown_option
 from madbench.protocols.catalogue import Catalogue, is_path
 from madbench.protocols.problems import Problem, problems_error, problems_of
 from madbench.protocols.schema import TaskName
@@ -19,7 +21,8 @@ PROFILES = ("mini", "real")
 
 
 def check_adapter(document: Document, model: ModelFile) -> None:
-    """Whether the adapter exists and takes the options, for every task and profile the file may run on.
+    """Whether the adapter exists and takes the options, for every task and profile the file may run on, and whether
+    what `search` names is an option.
 
     Raises ConfigError with file:line. The options of an entry point are not checked here: that would import it.
     """
@@ -30,21 +33,35 @@ def check_adapter(document: Document, model: ModelFile) -> None:
             fix=f"use one of {', '.join(ADAPTERS.names())}, or name its plugin with --plugin",
             where=document.place(("adapter",)),
         )
-    schema = _options_schema(model.adapter)
-    if schema is None:
+    if ADAPTERS.origin(model.adapter) == "entry point":
         return
+    schema = _options_schema(model.adapter)
     problems: list[Problem] = []
+    everything: list[dict[str, Any]] = []
     for profile in PROFILES:
         for task in model.only_tasks or get_args(TaskName):
             options = document.part("options")
             for layer in (("tasks", task), ("profiles", profile, "options"), ("profiles", profile, "tasks", task)):
                 options = document.part(*layer).over(options)
+            everything.append(options.value)
             try:
-                schema.model_validate(options.value)
+                if schema is not None:
+                    schema.model_validate(options.value)
             except ValidationError as error:
                 problems += problems_of(error, options, schema, below="options")
+    problems += _unknown_in_search(document, model, everything if schema is None else [schema])
     if problems:
         raise problems_error(document.path, problems)
+
+
+def _unknown_in_search(document: Document, model: ModelFile, known: Sequence[Any]) -> Iterator[Problem]:
+    """Options that `search` names and that none of `known` has: pydantic classes, or options themselves."""
+    for at, name in option_names(model.search or {}):
+        found = [unknown_option(name, one) for one in known]
+        if None not in found:
+            hint, could = found[0]
+            message = f"search.{name}: {model.adapter} has no such option; {hint or could}"
+            yield Problem(document.place(("search", *at)), message)
 
 
 def _options_schema(adapter: str) -> type[BaseModel] | None:

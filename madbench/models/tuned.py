@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import typing
+from collections.abc import Iterator, Mapping
 from typing import Any, Literal
 
-from pydantic import Field, model_validator
+from pydantic import BaseModel, Field, model_validator
 
+from madbench.errors import did_you_mean
 from madbench.protocols.schema import Strict, TaskName
 
 # Enough to tell two trials apart, few enough that the YAML reads as it was tried.
@@ -60,6 +63,41 @@ class Distribution(Strict):
 
 
 Space = dict[str, Distribution]
+
+
+def option_names(space: Space) -> Iterator[tuple[tuple[str | int, ...], str]]:
+    """Every option a space names, with its key path below the space."""
+    for name, one in space.items():
+        yield (name,), name
+        yield from (((name, "also", place), other) for place, other in enumerate(one.also))
+
+
+def unknown_option(name: str, known: Any) -> tuple[str, str] | None:
+    """What fits none of the options a model has: (a did-you-mean or nothing, what could be named); None when it fits.
+
+    name: keys with dots between, `*` for each item of a list. known: the pydantic class of the options, or options.
+    """
+    parts = name.split(".")
+    for place, part in enumerate(parts):
+        names = _below(known)
+        if part not in names and not ("*" in names and part == "*"):
+            hint = did_you_mean(".".join([*parts[:place], part]), [".".join([*parts[:place], one]) for one in names])
+            return hint, f"name one of {', '.join(names)}" if names else "name an option, not what lies below one"
+        known = names[part]
+    return None
+
+
+def _below(known: Any) -> dict[str, Any]:
+    """Option -> what lies below it; `*` stands for each item of a list."""
+    if isinstance(known, type) and issubclass(known, BaseModel):
+        return {name: field.annotation for name, field in known.model_fields.items()}
+    if isinstance(known, Mapping):
+        return dict(known)
+    if isinstance(known, list):
+        return {"*": known[0]} if known else {}
+    if typing.get_origin(known) is list:
+        return {"*": typing.get_args(known)[0]}
+    return {}
 
 
 class SpaceFile(Strict):

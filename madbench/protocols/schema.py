@@ -9,12 +9,14 @@ from __future__ import annotations
 import re
 from typing import Annotated, Literal
 
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, model_validator
+from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, model_validator
 
 from madbench.files import sha256_of
 
 TaskName = Literal["vcr", "snli_ve", "vqa"]
 KEBAB = re.compile(r"^[a-z0-9]+(-[a-z0-9]+)*$")
+# Draws from here on belong to `madbench tune`: no table shows a subset that options were chosen on.
+FIRST_TUNING_DRAW = 90
 
 
 class Strict(BaseModel):
@@ -124,6 +126,17 @@ def _version_text(value):
 MetricVersion = Annotated[str, BeforeValidator(_version_text)]
 
 
+def _not_for_tuning(draw: int) -> int:
+    if draw >= FIRST_TUNING_DRAW:
+        raise ValueError(f"draws from {FIRST_TUNING_DRAW} on are for tuning, and no table shows them; got {draw}")
+    return draw
+
+
+ShownDraw = Annotated[
+    int, Field(ge=0, json_schema_extra={"exclusiveMaximum": FIRST_TUNING_DRAW}), AfterValidator(_not_for_tuning)
+]
+
+
 class Protocol(Strict):
     """A whole protocol, after `extends` is resolved.
 
@@ -142,7 +155,7 @@ class Protocol(Strict):
     vocabulary: Literal["subset", "closed-3129"] = "subset"
     select: dict[TaskName, Select | None] = {}
     selection: Literal["last", "id-val"]
-    draws: list[Annotated[int, Field(ge=0)]] = Field(min_length=1)
+    draws: list[ShownDraw] = Field(min_length=1)
     seeds: list[Annotated[int, Field(ge=0)]] = Field(min_length=1)
     budget: dict[TaskName, Budget]
     eval_points: int = Field(ge=1, le=100)

@@ -39,6 +39,14 @@ def test_select_equal_to_report_exits_2_with_its_line(madbench, write):
     assert "select = report is refused" in result.err and "mine.yaml:5" in result.err
 
 
+def test_draws_of_tuning_are_refused_with_their_line_by_validate_and_by_run(madbench, write):
+    path = write("name: mine\nversion: 1\nextends: lowshot-1pct\ndraws:\n  - 89\n  - 90\n")
+    for words in (("validate", path), ("run", "--model", "random", "--protocol", path)):
+        result = madbench(*words)
+        assert result.code == 2
+        assert "draws from 90 on are for tuning" in result.err and "mine.yaml:6" in result.err
+
+
 def test_an_unknown_key_of_a_protocol_exits_2_with_its_line(madbench, write):
     result = madbench("validate", write("name: mine\nversion: 1\nextends: full\ndarws: [1]\n"))
     assert result.code == 2
@@ -65,6 +73,33 @@ def test_what_is_wrong_with_a_model_file_is_told(madbench, write, change, said):
     result = madbench("validate", write(change(MODEL)))
     assert result.code == 2
     assert said in result.err and "mine.yaml:" in result.err
+
+
+SEARCH = """\
+name: mine
+version: 1
+extends: student
+summary: searched
+search:
+  training.learning_rate: {log: [1.0e-4, 1.0e-2]}
+  training.passes: {scale: [0.5, 1], also: [training.min_examples]}
+  objective.teachers.*.weight: {scale: [1, 3]}
+"""
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "said"),
+    [
+        ("learning_rate", "learning_rat", ["did you mean 'training.learning_rate'?", "mine.yaml:6"]),
+        ("also: [training.min_examples]", "also: [training.min_example]", ["training.min_examples'?", "mine.yaml:7"]),
+        ("*.weight", "*.wieght", ["did you mean 'objective.teachers.*.weight'?", "mine.yaml:8"]),
+        ("training.passes", "trainin", ["did you mean 'training'?", "mine.yaml:7"]),
+    ],
+)
+def test_what_is_searched_must_be_an_option(madbench, write, old, new, said):
+    assert madbench("validate", write(SEARCH)).code == 0
+    result = madbench("validate", write(SEARCH.replace(old, new)))
+    assert result.code == 2 and all(one in result.err for one in said), result.err
 
 
 def test_a_model_that_extends_another_is_known_as_one(madbench, write):

@@ -14,7 +14,7 @@ from madbench.harness.tuning_space import DEFAULT, check_space, difference, laid
 from madbench.models.load import load_model
 from madbench.models.options import FinetuneOptions
 from madbench.models.tuned import Distribution, Tuned
-from madbench.protocols import load_protocol
+from madbench.protocols import Protocol, load_protocol
 from madbench.tasks.contract import Row
 from madbench.tasks.subsets import carve, carve_last
 
@@ -284,10 +284,12 @@ def test_a_wrong_request_is_refused_before_anything_runs(tuning, request_, messa
     assert not tuning.seen()
 
 
-def test_a_protocol_that_shows_tuning_draws_is_refused():
-    protocol = load_protocol("lowshot-1pct").model_copy(update={"draws": [0, 90]})
-    with pytest.raises(UsageError, match="shows draws up to 90"):
-        tuning_protocol(protocol, [91], {"vqa": "real"})
+def test_draws_of_protocols_and_of_tuning_never_meet():
+    content = load_protocol("lowshot-1pct").model_dump(by_alias=True, exclude_none=True)
+    with pytest.raises(ValueError, match="draws from 90 on are for tuning"):
+        Protocol.model_validate({**content, "draws": [0, 90]})
+    assert Protocol.model_validate({**content, "draws": [0, 89]}).draws == [0, 89]
+    assert tuning_protocol(load_protocol("lowshot-1pct"), [90, 91], {"vqa": "real"}).draws == [90, 91]
 
 
 def test_a_fraction_of_one_has_one_draw():
@@ -296,8 +298,12 @@ def test_a_fraction_of_one_has_one_draw():
 
 
 def test_an_unknown_option_is_told_with_a_guess(tuning):
-    with pytest.raises(ConfigError, match="has no option 'qualty' to search; did you mean 'quality'"):
+    with pytest.raises(ConfigError, match=r"search\.qualty: spy has no such option; did you mean 'quality'.*one\.yaml"):
         tuning.tune(tuning.model(search={"qualty": {"choice": [1]}}))
+    space = tuning.folder / "space.yaml"
+    space.write_text("tune: {qualty: {choice: [1]}}")
+    with pytest.raises(ConfigError, match="has no option 'qualty' to search; did you mean 'quality'"):
+        tuning.tune(tuning.model(), space=space)
     options = FinetuneOptions().model_dump()
     space = {"objective.teachers.*.wieght": Distribution(scale=[1.0])}
     with pytest.raises(ConfigError, match=r"did you mean 'objective\.teachers\.\*\.weight'"):
