@@ -17,8 +17,8 @@ from madbench.harness.conditions import ConditionRows
 from madbench.harness.data import CellData, choose_sources, digest, load_data
 from madbench.harness.device import one_thread, resolve_device
 from madbench.harness.importing import check_format
-from madbench.harness.plan import initial_weights
 from madbench.harness.runner import Job
+from madbench.harness.specs import initial_weights
 from madbench.harness.store import RECORD, CellFolder, Store, read_predictions, scores_column
 from madbench.harness.trained import trained_model
 from madbench.models.adapter import ModelAdapter

@@ -2,7 +2,7 @@
 
 import pytest
 
-from madbench.harness.plan import needs_of
+from madbench.harness.needs import needs_of
 from madbench.models.spec import ModelSpec
 
 DECLARED = frozenset({"image", "text"})

@@ -1,0 +1,123 @@
+"""Model specs before anything runs: resolved, `--set` laid over them, their options checked, their weights named.
+
+What a model needs and can do is read here too. Imports no torch for built-in models.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from typing import Any
+
+from madbench.errors import ConfigError, UsageError, did_you_mean
+from madbench.models.spec import ModelFile, ModelSpec, merge
+from madbench.models.weight_references import identity_of, references
+from madbench.registry import ADAPTERS
+from madbench.tasks.sources import Source
+
+
+@dataclass(frozen=True)
+class Traits:
+    """What a model needs and can do. tasks: None for all. precisions: those it can compute in."""
+
+    needs: frozenset[str]
+    uses_select: bool
+    tasks: tuple[str, ...] | None
+    precisions: tuple[str, ...] = ("fp32",)
+
+
+def traits_of(file: ModelFile) -> Traits:
+    """What a model needs and can do. The YAML wins; the adapter class is imported only for what it leaves open."""
+    if file.adapter not in ADAPTERS:
+        raise ADAPTERS.unknown(file.adapter)
+    if file.needs is not None and ADAPTERS.origin(file.adapter) == "built-in":
+        # Importing such an adapter would import torch; what its YAML leaves out has the contract's default.
+        tasks = tuple(file.only_tasks) if file.only_tasks is not None else None
+        from madbench.models.options import PRECISIONS
+
+        precisions = PRECISIONS.get(file.adapter, ("fp32",))
+        return Traits(frozenset(file.needs), file.uses_select is not False, tasks, precisions)
+    adapter = ADAPTERS.load(file.adapter)
+    return Traits(
+        adapter.needs if file.needs is None else frozenset(file.needs),
+        adapter.uses_select if file.uses_select is None else file.uses_select,
+        adapter.tasks if file.only_tasks is None else tuple(file.only_tasks),
+        adapter.precisions,
+    )
+
+
+def resolved_spec(file: ModelFile, task: str, profile: str, overrides: Mapping[str, Any]) -> ModelSpec:
+    """The resolved spec with `--set` laid over it, its options checked by the adapter's schema."""
+    from madbench.models.options import OPTION_SCHEMAS
+
+    if file.adapter not in ADAPTERS:
+        raise ADAPTERS.unknown(file.adapter)
+    spec = file.resolve(task, profile)
+    spec = replace(spec, options=merge(spec.options, overrides))
+    schema = OPTION_SCHEMAS.get(file.adapter)
+    if schema is None or ADAPTERS.origin(file.adapter) != "built-in":
+        schema = ADAPTERS.load(file.adapter).options
+    if schema is not None:
+        _check_options(schema, spec)
+    return spec
+
+
+def _check_options(schema: Any, spec: ModelSpec) -> None:
+    from pydantic import ValidationError
+
+    try:
+        schema.model_validate(dict(spec.options))
+    except ValidationError as error:
+        problems = []
+        for one in error.errors():
+            path = ".".join(["options", *map(str, one["loc"])])
+            known = _fields_at(schema, one["loc"][:-1])
+            hint = did_you_mean(str(one["loc"][-1]), known) if one["type"] == "extra_forbidden" else ""
+            problems.append(f"{path}: {one['msg'].lower()}" + (f"; {hint}" if hint else ""))
+        raise ConfigError(
+            f"model '{spec.name}': " + "; ".join(problems), fix="correct the model file, or what --set gives"
+        ) from None
+
+
+def _fields_at(schema: Any, path: Sequence[Any]) -> list[str]:
+    """The option names of a nested schema, as far as the path leads through plain fields."""
+    for key in path:
+        field = schema.model_fields.get(key)
+        if field is None or not hasattr(field.annotation, "model_fields"):
+            return []
+        schema = field.annotation
+    return list(schema.model_fields)
+
+
+def initial_weights(spec: ModelSpec, source: Source) -> dict[str, str]:
+    """Name -> content hash or pinned revision of all weights a spec starts from.
+
+    Raises UsageError for mini weights on other data and for names that pin nothing, DataMissing for paths.
+    """
+    names = spec.mini_weights()
+    if names and source.kind != "mini":
+        raise UsageError(
+            f"model '{spec.name}' starts from {', '.join(names)}, which only know the mini data, and {source.task} is real",
+            fix=f"give the model a `profiles: {{real: ...}}` without them, or run with --data {source.task}=mini",
+        )
+    return {name: identity_of(name) for name in references(spec.options)}
+
+
+def parse_overrides(values: Sequence[str]) -> dict[str, Any]:
+    """`key.path=value` as nested options; the value is YAML; a leading `options.` may be written."""
+    import yaml
+
+    result: dict[str, Any] = {}
+    for value in values:
+        path, equals, text = value.partition("=")
+        keys = path.removeprefix("options.").split(".")
+        if not equals or not all(keys):
+            raise UsageError(f"--set {value}: expected key.path=value", fix="e.g. --set training.learning_rate=1.0e-4")
+        try:
+            nested: Any = yaml.safe_load(text)
+        except yaml.YAMLError:
+            raise UsageError(f"--set {value}: the value is not YAML", fix="quote it") from None
+        for key in reversed(keys):
+            nested = {key: nested}
+        result = merge(result, nested)
+    return result
