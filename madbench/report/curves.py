@@ -1,46 +1,20 @@
 """Low-shot curves: one model's score against the share of training data, across protocols, with what follows from it.
 
 Protocols meet in one curve when they evaluate the same items of the same source with the same metric. The axis is the
-logarithm of the share of the training rows whose labels were used. Between fractions a curve is a straight line on it.
-
-    area = sum over fractions of weight * score, weights of the trapezoid rule on the logarithm of the fraction, adding up
-           to 1: the score at a fraction drawn evenly from the logarithmic axis, in the unit of the score
-
-The area and the difference at any point are weighted sums of scores on one set of items, so their variance is that of
-numbers.py: residuals of an image go together over all fractions, and so do draws that fractions share. Where fractions
-rest on different draws (the full data has one), their spreads count as independent.
+logarithm of the share of the training rows whose labels were used. What is computed of a curve: curve_numbers.py.
 """
 
 from __future__ import annotations
 
-import math
 from collections import Counter, defaultdict
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from itertools import pairwise
-
-import numpy as np
 
 from madbench.files import sha256_of_lines
-from madbench.report import cells
-from madbench.report.cells import Text
+from madbench.report.curve_numbers import Crossing, combined, crossing, percent, trapezoid
 from madbench.report.inline import codes
-from madbench.report.intervals import combined_quantile
 from madbench.report.numbers import Standing
-from madbench.report.statistics import NOISE, Estimate, Totals
-
-STEPS = (
-    100  # points at which a segment is looked at for the crossing; on a log axis about 2 % apart for a factor of ten
-)
-
-ABOUT = (
-    "Scores on the unshifted split at each share of the training data, with verdict and bold as in the tables below. Area: "
-    "mean score over the logarithm of the fraction between the first and the last that are named (trapezoid rule; points of "
-    "the score); its difference is a tie where the 95% interval includes 0, not corrected. Stops helping: the fraction at which the difference to the baseline falls to 0 for good, straight lines "
-    "between the row's fractions on the logarithmic axis; behind it the fractions at which the 95% interval of the difference "
-    "includes 0 (pointwise, not corrected). Fractions are of the training rows whose labels were used, train and select, "
-    "rounded to two digits. Protocols may differ in more than their data (budget, selection)."
-)
+from madbench.report.statistics import Estimate
 
 
 @dataclass(frozen=True)
@@ -63,19 +37,6 @@ class Point:
     blind: bool = False
     rank: int | None = None
     verdict: str | None = None
-
-
-@dataclass(frozen=True)
-class Crossing:
-    """Where a line meets the baseline. at: None when it does not. low, high: None where the interval never clears 0.
-
-    words: the whole in words.
-    """
-
-    at: float | None
-    low: float | None
-    high: float | None
-    words: str
 
 
 @dataclass
@@ -238,113 +199,6 @@ def _line(label: str, points: Mapping[float, Point], spans: Sequence[tuple[float
     if len(apart) > 1:
         line.crossing = crossing(apart)
     return line
-
-
-def trapezoid(fractions: Sequence[float]) -> list[float]:
-    """Weights of the trapezoid rule on log(fraction), adding up to 1; fractions ascending, two or more."""
-    at = np.log(np.asarray(fractions, dtype=np.float64))
-    steps = np.diff(at) / (at[-1] - at[0])
-    weights = np.zeros(len(at))
-    weights[:-1] += steps / 2
-    weights[1:] += steps / 2
-    return weights.tolist()
-
-
-def combined(terms: Sequence[tuple[float, tuple[tuple, Totals]]]) -> Estimate:
-    """A weighted sum of scores on one set of items, with its interval. terms: weight, (runs rested on, totals).
-
-    All totals are over the same images in the same order.
-    """
-    residuals = sum(weight * totals.residuals for weight, (_, totals) in terms)
-    value = sum(weight * totals.value for weight, (_, totals) in terms)
-    images = len(residuals)
-    spreads: dict[tuple, np.ndarray] = {}
-    for weight, (rested, totals) in terms:
-        spreads[rested] = spreads.get(rested, 0.0) + weight * totals.means
-    if images < 2:
-        return Estimate(value, units=images)
-    variance = images / (images - 1) * float(residuals @ residuals)
-    parts = [(0.0 if variance < NOISE else variance, images - 1)]
-    for means in spreads.values():
-        if len(means) > 1:
-            spread = float(np.var(means, ddof=1)) / len(means)
-            parts.append((0.0 if spread < NOISE else spread, len(means) - 1))
-    total = sum(one for one, _ in parts)
-    half_width = combined_quantile(parts) * math.sqrt(total) if total else 0.0
-    draws = max(len(means) for means in spreads.values())
-    return Estimate(value, half_width, basis="draws" if len(parts) > 1 else "items", draws=draws, units=images)
-
-
-def crossing(apart: Mapping[float, tuple[tuple, Totals]]) -> Crossing:
-    """Where the difference falls to 0. apart: fraction, ascending -> (runs, totals of the difference)."""
-    fractions = sorted(apart)
-    grid: list[tuple[float, Estimate]] = [(fractions[0], combined([(1.0, apart[fractions[0]])]))]
-    for start, end in pairwise(fractions):
-        for step in range(1, STEPS + 1):
-            share = step / STEPS
-            at = math.exp((1 - share) * math.log(start) + share * math.log(end))
-            terms = [(1 - share, apart[start]), (share, apart[end])] if share < 1 else [(1.0, apart[end])]
-            grid.append((end if share == 1 else at, combined(terms)))
-    first, last = fractions[0], fractions[-1]
-    above = [one.value > 0 for _, one in grid]
-    sure = [bool(one.excludes_zero) for _, one in grid]
-    if not any(above):
-        return Crossing(None, None, None, "never above the baseline")
-    if above[-1]:
-        if all(up and safe for up, safe in zip(above, sure, strict=True)):
-            return Crossing(None, None, None, "helps throughout")
-        since = next((place for place in reversed(range(len(grid))) if not (above[place] and sure[place])), None)
-        if since == len(grid) - 1:
-            return Crossing(None, None, None, f"above the baseline at {percent(last)}, 0 not excluded")
-        return Crossing(None, None, None, f"helps to {percent(last)}, 0 excluded above {percent(grid[since][0])}")
-    place = max(place for place in range(1, len(grid)) if above[place - 1] and not above[place])
-    (before, positive), (after, negative) = grid[place - 1], grid[place]
-    share = positive.value / (positive.value - negative.value)
-    at = math.exp((1 - share) * math.log(before) + share * math.log(after))
-    low = next((here for here, one in reversed(grid[:place]) if one.excludes_zero), None)
-    high = next((here for here, one in grid[place:] if one.excludes_zero), None)
-    reach = f"{percent(low) if low else f'below {percent(first)}'} to {percent(high) if high else f'beyond {percent(last)}'}"
-    return Crossing(at, low, high, f"{percent(at)} ({reach})")
-
-
-def percent(fraction: float) -> str:
-    return f"{float(f'{100 * fraction:.2g}'):g} %"
-
-
-def table(curve: Curve) -> tuple[list[str], list[list[Text]]]:
-    """Header and lines: scores by fraction, areas, and against the baseline the areas and where a method stops helping."""
-    header = ["model", *(f"{percent(one)} ({curve.protocols[one]}) ↑" for one in curve.fractions)]
-    for span in curve.spans:
-        header += [f"area, {_reach(span, curve.fractions)} ↑", f"Δ area, {_reach(span, curve.fractions)}"]
-    header.append("stops helping at")
-    lines = []
-    for line in curve.lines:
-        cell = [Text(line.title), *(_score(line.points.get(fraction)) for fraction in curve.fractions)]
-        for span in curve.spans:
-            cell += [cells.estimate(line.areas.get(span)), _area_difference(line.area_differences.get(span))]
-        stops = Text(cells.NOTHING) if line.crossing is None else Text(line.crossing.words, number=line.crossing.at)
-        lines.append([*cell, stops])
-    return header, lines
-
-
-def _reach(span: Sequence[float], fractions: Sequence[float]) -> str:
-    """`1 % to 10 %`, or every fraction by name where one between them is left out."""
-    between = [one for one in fractions if span[0] <= one <= span[-1]]
-    return f"{percent(span[0])} to {percent(span[-1])}" if between == list(span) else ", ".join(map(percent, span))
-
-
-def _score(point: Point | None) -> Text:
-    if point is None:
-        return Text(cells.NOTHING)
-    found = cells.estimate(point.estimate)
-    verdict = f" {point.verdict}" if point.verdict else ""
-    return Text(f"{found.text}{verdict}", bold=point.rank == 1, number=found.number)
-
-
-def _area_difference(found: Estimate | None) -> Text:
-    if found is None:
-        return Text(cells.NOTHING)
-    return Text(cells.interval(found) + ("" if found.excludes_zero else " tie"), number=found.value)
 
 
 def _notes(by_label, single, chosen, left_out) -> list[str]:

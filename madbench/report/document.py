@@ -7,9 +7,9 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
-from madbench.report import curves
 from madbench.report.blocks import Block, Bullets, Figure, Grid, Heading, Words
 from madbench.report.cells import Text
+from madbench.report.curve_table import ABOUT, curve_table
 from madbench.report.legend import legend
 from madbench.report.notes import task_title
 from madbench.report.section import listed, safe, section, source_title
@@ -53,10 +53,10 @@ def _curves(board: Board) -> list[Block]:
     if not board.curves:
         words = "No low-shot curve: no task has records at two fractions of its training data."
         return [] if board.shown == BOARDS else [Words(words)]
-    parts: list[Block] = [Heading(2, "Low-shot curves"), Words(curves.ABOUT)]
+    parts: list[Block] = [Heading(2, "Low-shot curves"), Words(ABOUT)]
     for curve in board.curves:
         title = f"{task_title(curve.task)} {curve.condition}, {curve.metric}, {source_title(curve.source)}"
-        header, lines = curves.table(curve)
+        header, lines = curve_table(curve)
         key = safe(f"curve-{curve.source}-{curve.task}-{curve.condition}-{curve.number}")
         caption = f"Low-shot curve: {title}"
         parts += [Heading(3, title), Grid(caption, header, lines), Figure(key, "curve", caption, curve)]

@@ -16,7 +16,7 @@ from pathlib import Path
 from typing import Any
 
 from madbench.report import blocks, document
-from madbench.report.curves import percent
+from madbench.report.curve_numbers import percent
 from madbench.report.tables import Board
 
 INK, LINE = "#1b1f24", "#c9d1d9"
