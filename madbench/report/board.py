@@ -14,15 +14,17 @@ from collections import Counter, defaultdict
 from collections.abc import Sequence
 
 from madbench.errors import DataMissing, UsageError, did_you_mean
-from madbench.report import notes
 from madbench.report.curves import build_curves, rounded
 from madbench.report.design import design_lines
+from madbench.report.facts import facts
 from madbench.report.filling import absent, fill_task
 from madbench.report.grouping import Part, columns_of, rows_of, split_by_content
 from madbench.report.inline import plain
 from madbench.report.mixing import suffix, together
+from madbench.report.notes import failure_line, incomplete, no_baseline, notes
 from madbench.report.records import Failure, Record, Runs
 from madbench.report.tables import BASELINE, MINI, Board, Column, Extent, Row, Table
+from madbench.report.titles import task_title
 
 
 def build_board(
@@ -71,7 +73,7 @@ def build_board(
         board.problems += [f"{tables[0].protocol} on {tables[0].source}: {problem}" for problem in problems]
     if "curve" in board.shown:
         board.curves = build_curves(board.tables, baseline)
-    board.incomplete = [notes.failure_line(one) for one in runs.failures if id(one) not in placed]
+    board.incomplete = [failure_line(one) for one in runs.failures if id(one) not in placed]
     board.problems += board.incomplete
     return board
 
@@ -118,13 +120,13 @@ def build_table(
         headline=headline,
         columns=columns,
         rows=table_rows,
-        facts=notes.facts(records, tasks),
-        notes=notes.notes(records, groups, hidden),
-        incomplete=notes.incomplete(groups, tasks, failures),
+        facts=facts(records, tasks),
+        notes=notes(records, groups, hidden),
+        incomplete=incomplete(groups, tasks, failures),
     )
     table.doubts = list(problems)
     if part.why:
-        problems.append(f"mixed: {notes.task_title(part.task)}: {part.reasons}")
+        problems.append(f"mixed: {task_title(part.task)}: {part.reasons}")
     problems += table.incomplete
     problems += sorted({f"limited: {record.where()}" for record in [*hidden, *records] if record.limited})
     return table, problems
@@ -139,7 +141,7 @@ def _fraction(records: Sequence[Record]) -> float:
 def finish(table: Table, baseline: str) -> None:
     """The sentences that rest on the table as a whole."""
     if not any(row.baseline for row in table.rows):
-        table.notes.insert(0, notes.no_baseline(baseline))
+        table.notes.insert(0, no_baseline(baseline))
     table.notes += [*design_lines(table, baseline), *map(plain, table.doubts)]
 
 

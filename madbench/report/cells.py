@@ -6,7 +6,7 @@ from collections import Counter
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from madbench.report.notes import EXTERNAL
+from madbench.report.marks import EXTERNAL
 from madbench.report.statistics import Estimate
 
 if TYPE_CHECKING:

@@ -6,8 +6,8 @@ from typing import Any
 
 from madbench.report import cells
 from madbench.report.cells import Text
-from madbench.report.notes import task_title
 from madbench.report.tables import Table
+from madbench.report.titles import task_title
 
 ABOUT = (
     "Times are of the machine that ran them and compare only within one; `teacher s` is the teachers' share of `fit s`, "

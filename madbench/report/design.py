@@ -17,8 +17,8 @@ from typing import Any
 
 from madbench.report.inline import code, plain
 from madbench.report.intervals import LEVEL, Parts, combined_quantile, equivalent_degrees
-from madbench.report.notes import task_title
 from madbench.report.statistics import Estimate
+from madbench.report.titles import task_title
 
 POWER = 0.8
 

@@ -11,9 +11,9 @@ from madbench.report.blocks import Block, Bullets, Figure, Grid, Heading, Words
 from madbench.report.cells import Text
 from madbench.report.curve_table import ABOUT, curve_table
 from madbench.report.legend import legend
-from madbench.report.notes import task_title
-from madbench.report.section import listed, safe, section, source_title
+from madbench.report.section import listed, safe, section
 from madbench.report.tables import BOARDS, Board
+from madbench.report.titles import source_title, task_title
 
 TITLE = "madbench board"
 

@@ -7,12 +7,14 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import cache
 
+from madbench.errors import NotComparable
 from madbench.files import sha256_of
-from madbench.report import notes
+from madbench.report.marks import attack_model
 from madbench.report.numbers import Group
 from madbench.report.predictions import Predictions, main_metric
 from madbench.report.records import Record
 from madbench.report.tables import OVER_SHIFTS, Column, Extent, Row
+from madbench.report.titles import task_title
 
 LEGS_FIRST = ("q2a", "qa2r", "q2ar", "accuracy", "vqa_accuracy")
 
@@ -30,7 +32,7 @@ class Part:
 
     @property
     def why(self) -> str:
-        apart = f"{notes.task_title(self.task)} stands apart from the table above: {self.reasons}."
+        apart = f"{task_title(self.task)} stands apart from the table above: {self.reasons}."
         return apart if self.reasons else ""
 
 
@@ -93,14 +95,22 @@ def rows_of(
             rows[label] = Row(label, model, bool(first["model"].get("blind")), limited, division, seen), {}
         row, groups = rows[label]
         row.white_box |= any(
-            notes.attack_model(condition) == model for record in here for condition in record.conditions.values()
+            attack_model(condition) == model for record in here for condition in record.conditions.values()
         )
         runs = groups.setdefault(task, Group({}, readers[task], interval)).runs
         for record in here:
             if record.run in runs:
-                raise notes.clash(record, runs[record.run])
+                raise _clash(record, runs[record.run])
             runs[record.run] = record
     return rows
+
+
+def _clash(one: Record, other: Record) -> NotComparable:
+    return NotComparable(
+        f"two different runs claim the same place in a table: {one.where()}",
+        where=f"{other.folder} and {one.folder}",
+        fix="find the difference with `madbench diff`, then report on one of them",
+    )
 
 
 def columns_of(records: Sequence[Record]) -> tuple[list[Column], dict[str, str]]:

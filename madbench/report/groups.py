@@ -18,11 +18,11 @@ import numpy as np
 from madbench.report import cells
 from madbench.report.cells import Text
 from madbench.report.inline import codes
-from madbench.report.notes import task_title
 from madbench.report.numbers import Group
 from madbench.report.predictions import COMPLEMENT, CONTROL
 from madbench.report.records import Record
 from madbench.report.statistics import Estimate, Term, contrast
+from madbench.report.titles import task_title
 
 if TYPE_CHECKING:
     from madbench.report.tables import Table

@@ -5,7 +5,7 @@ from __future__ import annotations
 from madbench.report import shifts
 from madbench.report.blocks import Block, Bullets, Words
 from madbench.report.inline import code
-from madbench.report.notes import EXTERNAL
+from madbench.report.marks import EXTERNAL
 from madbench.report.tables import Board
 
 ABOUT = "Scores are percent, gaps and differences are points. Higher is better where the head of a column has ↑."

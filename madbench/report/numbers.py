@@ -18,7 +18,7 @@ from typing import Any
 import numpy as np
 
 from madbench.report.bootstrap import with_bootstrap
-from madbench.report.notes import exposure
+from madbench.report.marks import exposure
 from madbench.report.predictions import Items, Predictions, leg_of, main_metric
 from madbench.report.records import Record
 from madbench.report.statistics import Estimate, Term, Totals, contrast, paired_difference, totals

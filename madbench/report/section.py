@@ -9,8 +9,8 @@ from madbench.report import cells, costs, groups, shifts
 from madbench.report.blocks import Block, Bullets, Figure, Grid, Heading, Words
 from madbench.report.cells import Text
 from madbench.report.inline import code, codes, plain
-from madbench.report.notes import task_title
 from madbench.report.tables import Board, Column, Table
+from madbench.report.titles import source_title, task_title
 
 # More columns than this and the headline is split into one table per task, or no line fits a screen.
 WIDEST = 8
@@ -18,10 +18,6 @@ WIDEST = 8
 
 def section_title(table: Table) -> str:
     return f"{table.protocol} on {source_title(table.source)}" + (", apart" if table.why else "")
-
-
-def source_title(source: str) -> str:
-    return "mini data" if source == "mini" else f"{source} data"
 
 
 def section(board: Board, table: Table, said: Sequence[str] = ()) -> list[Block]:
