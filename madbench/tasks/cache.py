@@ -18,9 +18,10 @@ from madbench.errors import DataError
 from madbench.files import atomic_path, sha256_of, sha256_of_file
 from madbench.home import home
 from madbench.tasks import archives
+from madbench.tasks.columns import Columns
 from madbench.tasks.contract import Row
 from madbench.tasks.remembered import remembered_sha256
-from madbench.tasks.table import Columns, Damaged, RowTable, write_table
+from madbench.tasks.table import Damaged, RowTable, write_table
 
 FORM = 1
 SMALLEST = 4 << 20  # bytes; smaller annotation files are read in less time than a cache is worth
@@ -100,7 +101,7 @@ def readers_code(task: str) -> str:
     Not `harness.data.tasks_code`, which any change of a score or a shift renews: nothing of these is stored.
     """
     here = Path(__file__).parent
-    names = ("reading.py", "doubts.py", "json_stream.py", "table.py")
+    names = ("reading.py", "doubts.py", "json_stream.py", "columns.py", "table.py")
     own = ("reader.py", "rows.py", "columns.py", "tokens.py")
     files = [here / name for name in names] + [here / task / name for name in own if (here / task / name).is_file()]
     return sha256_of([[str(file.relative_to(here)), sha256_of_file(file)] for file in files])

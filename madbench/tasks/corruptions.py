@@ -20,8 +20,8 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from madbench.errors import DataMissing, UsageError, did_you_mean
+from madbench.tasks.columns import new_row
 from madbench.tasks.contract import Row, Shift, ShiftInputs
-from madbench.tasks.table import new_row
 
 if TYPE_CHECKING:
     from PIL.Image import Image

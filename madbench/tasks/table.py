@@ -1,21 +1,15 @@
 """Rows of a split as columns of one memory-mapped Arrow file: opened in milliseconds, built when they are looked at.
 
 A file is an Arrow IPC file with one record batch, and 16 bytes behind it: a mark and the CRC-32 of what comes before,
-because Arrow itself does not notice damaged values. What a column holds:
-
-    text      a string for each row
-    shared    a string or null for each row, few of them different (dictionary-encoded)
-    codes     some whole numbers for each row: places in a table of values, which lies in the schema's metadata
-
-Paths are not in it: they are rebuilt from names and the layout in use.
+because Arrow itself does not notice damaged values. What columns hold is said in columns.py; the tables of values that
+codes point into lie in the schema's metadata. Paths are not in it: they are rebuilt from names and the layout in use.
 """
 
 from __future__ import annotations
 
 import mmap
 import zlib
-from abc import ABC, abstractmethod
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from itertools import pairwise
@@ -26,6 +20,7 @@ import numpy as np
 import orjson
 
 from madbench.files import sha256_of_lines
+from madbench.tasks.columns import Columns, shared, text
 from madbench.tasks.contract import Row
 
 if TYPE_CHECKING:
@@ -41,13 +36,6 @@ _COMMON_SHARED = ("image_id", "group", "stratum")
 
 class Damaged(Exception):
     """The file is not what was written."""
-
-
-def new_row(kind: type[R], values: dict[str, Any]) -> R:
-    """A row whose fields are all in `values`; twice as fast as calling the class, which sets them one by one."""
-    row = object.__new__(kind)
-    object.__setattr__(row, "__dict__", values)
-    return row
 
 
 def column(rows: Sequence[Row], name: str) -> list:
@@ -73,55 +61,6 @@ def where(rows: Sequence[R], wanted: np.ndarray) -> Sequence[R]:
     return tuple(row for row, one in zip(rows, wanted.tolist(), strict=True) if one)
 
 
-class Columns(ABC):
-    """How the rows of one task become columns and rows again. An instance knows the layout in use; it is picklable."""
-
-    @abstractmethod
-    def encode(self, rows: Sequence[Row]) -> tuple[dict[str, pa.Array], dict[str, list]]:
-        """The task's own columns, and the tables that their codes point into (JSON values)."""
-
-    @abstractmethod
-    def decode(self, part: Part) -> list[Row]:
-        """The rows of a part, equal to what the reader made."""
-
-    def column(self, part: Part, name: str) -> list | None:
-        """One of the task's own fields for every row, when it can be had without building rows; else None."""
-        return None
-
-    def tables(self, stored: Mapping[str, list]) -> Mapping[str, list]:
-        """The tables of `encode` as `decode` wants them, made once for a file (JSON has no tuples)."""
-        return stored
-
-
-# --------------------------------------------------------------------------- writing
-
-
-def shared(values: Iterable[str | None]) -> pa.Array:
-    """A `shared` column."""
-    import pyarrow as pa
-
-    return pa.array(values, pa.string()).dictionary_encode()
-
-
-def text(values: Iterable[str]) -> pa.Array:
-    """A `text` column; with offsets of 64 bits, for texts of more than 2 GiB together."""
-    import pyarrow as pa
-
-    return pa.array(values, pa.large_string())
-
-
-def codes(values: Sequence[int], lengths: Sequence[int]) -> pa.Array:
-    """A `codes` column. values: of all rows, one after the other. lengths: how many belong to each row."""
-    import pyarrow as pa
-
-    offsets = np.zeros(len(lengths) + 1, dtype=np.int64)
-    np.cumsum(lengths, out=offsets[1:])
-    flat = np.asarray(values, dtype=np.uint32)
-    if not len(flat) or flat.max() < 1 << 16:
-        flat = flat.astype(np.uint16)
-    return pa.LargeListArray.from_arrays(pa.array(offsets), pa.array(flat))
-
-
 def write_table(path: Path, rows: Sequence[Row], columns: Columns, notes: Sequence[str]) -> None:
     """Write rows to `path`, which is replaced. notes: what the reader had to say, to be said again."""
     import pyarrow as pa
@@ -145,9 +84,6 @@ def write_table(path: Path, rows: Sequence[Row], columns: Columns, notes: Sequen
         while chunk := stream.read(1 << 20):
             checksum = zlib.crc32(chunk, checksum)
         stream.write(MARK + checksum.to_bytes(8, "little"))
-
-
-# --------------------------------------------------------------------------- reading
 
 
 class _Store:

@@ -6,9 +6,10 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+from madbench.tasks.columns import Columns, new_row, text
 from madbench.tasks.regions import region_path
 from madbench.tasks.snli_ve.rows import SnliVeRow
-from madbench.tasks.table import Columns, Part, new_row, text
+from madbench.tasks.table import Part
 
 
 @dataclass(frozen=True)

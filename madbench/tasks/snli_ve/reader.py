@@ -19,13 +19,13 @@ from typing import Any, Literal
 from madbench.errors import DataError, DataMalformed, DataMissing
 from madbench.tasks import archives
 from madbench.tasks.cache import through_cache
+from madbench.tasks.columns import new_row
 from madbench.tasks.contract import Layout
 from madbench.tasks.doubts import Doubts
 from madbench.tasks.reading import field, no_rows, read_json_lines, relative_name, without_collector
 from madbench.tasks.regions import regions_folder
 from madbench.tasks.snli_ve.columns import SnliVeColumns, paths_of
 from madbench.tasks.snli_ve.rows import LABELS, SnliVeRow
-from madbench.tasks.table import new_row
 
 SPLITS = ("train", "dev", "test")
 IMAGE_FIELDS = ("Flickr30K_ID", "Flikr30kID", "Flickr30kID")

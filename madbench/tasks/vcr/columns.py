@@ -12,8 +12,9 @@ from dataclasses import dataclass
 from itertools import chain
 from pathlib import Path
 
+from madbench.tasks.columns import Columns, codes, new_row, shared
 from madbench.tasks.regions import region_path
-from madbench.tasks.table import Columns, Part, codes, new_row, shared
+from madbench.tasks.table import Part
 from madbench.tasks.vcr.reader import CHOICES, VcrRow
 
 _LISTS = 2 + 2 * CHOICES

@@ -6,8 +6,9 @@ import os
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
+from madbench.tasks.columns import Columns, shared
 from madbench.tasks.regions import region_path
-from madbench.tasks.table import Columns, Part, shared
+from madbench.tasks.table import Part
 from madbench.tasks.vqa.columns import VqaColumns
 from madbench.tasks.vqa.rows import VqaRow
 

@@ -8,7 +8,8 @@ from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
 
-from madbench.tasks.table import Columns, Part, codes, new_row, shared, text
+from madbench.tasks.columns import Columns, codes, new_row, shared, text
+from madbench.tasks.table import Part
 from madbench.tasks.vqa.rows import VqaRow
 
 

@@ -22,11 +22,11 @@ from typing import Any, NoReturn
 from madbench.errors import DataMalformed, DataMissing
 from madbench.tasks import archives
 from madbench.tasks.cache import through_cache
+from madbench.tasks.columns import new_row
 from madbench.tasks.contract import Layout
 from madbench.tasks.json_places import line_of_element
 from madbench.tasks.reading import field, no_rows, read_json, read_json_list, without_collector
 from madbench.tasks.regions import regions_folder
-from madbench.tasks.table import new_row
 from madbench.tasks.vqa.columns import CocoNames, VqaColumns
 from madbench.tasks.vqa.rows import VqaRow
 
