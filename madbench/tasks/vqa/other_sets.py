@@ -17,7 +17,16 @@ from madbench.tasks.cache import through_cache
 from madbench.tasks.contract import Layout
 from madbench.tasks.reading import without_collector
 from madbench.tasks.regions import regions_folder
-from madbench.tasks.vqa import changing_priors, coco, element_files, gqa, reader, rephrasings, varying_shortcuts
+from madbench.tasks.vqa import (
+    changing_priors,
+    coco,
+    element_files,
+    gqa,
+    official_files,
+    reader,
+    rephrasings,
+    varying_shortcuts,
+)
 from madbench.tasks.vqa.coco import FOLDERS, CocoImages, MixedColumns
 from madbench.tasks.vqa.rows import VqaRow
 
@@ -38,7 +47,7 @@ def card_of(split: str) -> str | None:
 def locate(root: Path) -> Layout:
     """The VQA v2 files and all others found below `root`, as one layout.
 
-    Raises what `reader.locate` raises; a root with other sets only is fine.
+    Raises what `official_files.locate` raises; a root with other sets only is fine.
     """
     files = {
         split: paths
@@ -46,10 +55,12 @@ def locate(root: Path) -> Layout:
         for split, paths in _of(set_, root)
     }
     try:
-        layout = reader.locate(root)
+        layout = official_files.locate(root)
     except DataMissing:
         root = Path(root).absolute()
-        if not files or any(reader.find(root, name) for names in reader.SPLITS.values() for name in names.files()):
+        if not files or any(
+            official_files.find(root, name) for names in official_files.SPLITS.values() for name in names.files()
+        ):
             raise
         layout = Layout("vqa", root, {}, {}, regions=regions_folder(root))
     return replace(layout, files={**layout.files, **files}, images={**layout.images, **_images(layout, files)})
@@ -62,7 +73,9 @@ def read(layout: Layout, split: str) -> Sequence[VqaRow]:
     files = layout.files[split]
     if split.startswith(gqa.PREFIX):
         return gqa.read(files[0], layout.images.get(split), layout.regions)
-    columns = MixedColumns({folder: reader.image_folder(layout.root, folder) for folder in FOLDERS}, layout.regions)
+    columns = MixedColumns(
+        {folder: official_files.image_folder(layout.root, folder) for folder in FOLDERS}, layout.regions
+    )
     return through_cache(("vqa", split, _code()), files, columns, lambda: (_read(split, files, columns.images), []))
 
 
@@ -89,7 +102,7 @@ def _of(set_, root: Path):
 
 def _images(layout: Layout, files: Mapping[str, tuple[Path, ...]]) -> dict[str, Path | None]:
     """split -> a folder that stands for its pictures: of the two that a set mixes, one that is there."""
-    coco = {folder: reader.image_folder(layout.root, folder) for folder in FOLDERS}
+    coco = {folder: official_files.image_folder(layout.root, folder) for folder in FOLDERS}
     images = {}
     for split in files:
         if split.startswith(gqa.PREFIX):

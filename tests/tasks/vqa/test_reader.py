@@ -5,7 +5,8 @@ from pathlib import Path
 import pytest
 
 from madbench.errors import DataMalformed, DataMissing
-from madbench.tasks.vqa.reader import locate, read
+from madbench.tasks.vqa.official_files import locate
+from madbench.tasks.vqa.reader import read
 
 QUESTIONS = "v2_OpenEnded_mscoco_val2014_questions.json"
 ANNOTATIONS = "v2_mscoco_val2014_annotations.json"
@@ -62,14 +63,6 @@ def test_without_image_folders_rows_have_no_image(copy):
     layout = locate(copy)
     assert not layout.has_images("val")
     assert all(row.image_path is None for row in read(layout, "val"))
-
-
-def test_folders_of_their_own_are_found(root, tmp_path):
-    for folder, name in (("questions", QUESTIONS), ("annotations", ANNOTATIONS)):
-        (tmp_path / folder).mkdir()
-        shutil.copy(root / name, tmp_path / folder / name)
-    shutil.copytree(root / "val2014", tmp_path / "images" / "val2014")
-    assert all(row.image_path.is_file() for row in read(locate(tmp_path), "val"))
 
 
 def test_a_byte_order_mark_and_crlf_change_nothing(copy):
@@ -142,19 +135,6 @@ def test_the_line_is_found_in_an_indented_file(copy):
     assert '"question_type": "none of the above"' in text[line]
 
 
-def test_an_absent_folder_and_absent_files_are_named(tmp_path):
-    with pytest.raises(DataMissing, match="nowhere"):
-        locate(tmp_path / "nowhere")
-    with pytest.raises(DataMissing, match=r"v2_mscoco_train2014_annotations\.json.*v2_OpenEnded_mscoco_test2015"):
-        locate(tmp_path)
-
-
-def test_half_a_split_is_broken_not_absent(copy):
-    (copy / ANNOTATIONS).unlink()
-    with pytest.raises(DataMissing, match=f"val split of vqa is incomplete; not there: {ANNOTATIONS}"):
-        locate(copy)
-
-
 def test_a_split_the_source_lacks_is_named_when_read(copy):
     layout = locate(copy)
     assert list(layout.files) == ["val"]
@@ -167,15 +147,6 @@ def test_freely_numbered_questions_are_only_warned_about(copy, caplog):
     edit(copy, ANNOTATIONS, lambda content: content["annotations"][0].update(question_id=7))
     assert read(locate(copy), "val")[0].example_id == "7"
     assert "1 question_ids are not image_id * 1000 + k" in caplog.text
-
-
-@pytest.mark.parametrize("place", ["", "images", "coco", "mscoco", "Images/mscoco"])
-def test_pictures_of_coco_are_found_in_the_usual_places(tmp_path, place):
-    name = "v2_OpenEnded_mscoco_test2015_questions.json"
-    (tmp_path / "questions").mkdir()
-    shutil.copy(Path(__file__).parents[2] / "data" / "vqa" / name, tmp_path / "questions")
-    (tmp_path / place / "test2015").mkdir(parents=True)
-    assert locate(tmp_path).images["test"] == tmp_path / place / "test2015"
 
 
 def test_regions_need_no_pictures(tmp_path):

@@ -10,7 +10,8 @@ from pathlib import Path
 
 import pytest
 
-from madbench.tasks.vqa.reader import locate, read
+from madbench.tasks.vqa.official_files import locate
+from madbench.tasks.vqa.reader import read
 from madbench.tasks.vqa.submission import write_submission
 
 pytestmark = pytest.mark.skipif("MADBENCH_REAL_VQA" not in os.environ, reason="MADBENCH_REAL_VQA is not set")

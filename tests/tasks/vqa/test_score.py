@@ -3,7 +3,8 @@ import math
 import pytest
 
 from madbench.errors import DataMalformed, UsageError
-from madbench.tasks.vqa.reader import locate, read
+from madbench.tasks.vqa.official_files import locate
+from madbench.tasks.vqa.reader import read
 from madbench.tasks.vqa.rows import VqaRow
 from madbench.tasks.vqa.score import (
     accuracy,

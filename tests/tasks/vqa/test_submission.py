@@ -3,7 +3,8 @@ import json
 import pytest
 
 from madbench.errors import DataMalformed
-from madbench.tasks.vqa.reader import locate, read
+from madbench.tasks.vqa.official_files import locate
+from madbench.tasks.vqa.reader import read
 from madbench.tasks.vqa.submission import read_submission, write_submission
 
 
