@@ -26,7 +26,8 @@ import numpy as np
 
 from madbench.errors import DataMalformed, UsageError
 from madbench.files import atomic_path, canonical_json, read_json, sha256_of
-from madbench.report.records import Failure, Record, load_runs, problems_of
+from madbench.report.record_problems import problems_of
+from madbench.report.records import Failure, Record, load_runs
 from madbench.report.redaction import without_paths
 
 KIND, FORM, SUFFIX = "madbench-records", 1, ".jsonl.gz"
