@@ -2,10 +2,11 @@ import numpy as np
 import pytest
 import torch
 
-from madbench.mini.pretraining import pretraining_scenes
 from madbench.mini.text import WORDS
 from madbench.mini.weights import NAMES, metadata_of, path_of_weights
-from madbench.models.mini_pretrain import CLIP_CONFIG, RECIPES, STUDENT_CONFIG, Captions, pretrain
+from madbench.models.mini_clip import CLIP_CONFIG
+from madbench.models.mini_pretrain import RECIPES, pretrain
+from madbench.models.mini_student import STUDENT_CONFIG
 from madbench.models.students.one_stream import mini_tokenizer
 from madbench.models.students.tokens import UNKNOWN
 from madbench.models.teachers.clip import ClipTeacher
@@ -62,13 +63,3 @@ def test_teachers_are_frozen():
     assert not any(parameter.requires_grad for parameter in teacher.model.parameters())
     assert isinstance(teacher.text_features(["casey"]), np.ndarray)
     assert torch.is_grad_enabled()
-
-
-def test_a_caption_draw_is_a_function_of_seed_and_step_and_differs_in_one_sentence():
-    captions = Captions(pretraining_scenes(20, 5), 1, (0.2, 0.4, 0.4))
-    rows, true, false = captions.draw(3, 8)
-    again = captions.draw(3, 8)
-    assert (rows == again[0]).all()
-    assert true == again[1]
-    for yes, no in zip(true, false, strict=True):
-        assert sum(one != two for one, two in zip(yes, no, strict=True)) == 1

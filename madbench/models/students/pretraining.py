@@ -1,6 +1,6 @@
 """The student's self-supervised heads: masked words, image-text matching, patch labels.
 
-Used to make the mini student (`madbench.models.mini_pretrain`) and by `pool: self`, the control that sees the same
+Used to make the mini student (`madbench.models.mini_student`) and by `pool: self`, the control that sees the same
 unlabelled pool without a teacher.
 """
 
