@@ -38,6 +38,7 @@ COMMANDS = {
     "pack": "madbench.cli.pack:pack_command",
     "cite": "madbench.cli.cite:cite_command",
     "data": "madbench.cli.data:data",
+    "adapter": "madbench.cli.adapter:adapter",
     "doctor": "madbench.cli.doctor:doctor_command",
 }
 

@@ -39,10 +39,16 @@ class Settings:
     at_once: int | Literal["auto"] | None = None
 
 
-def run_cell(cell: Cell, store: Store, settings: Settings, progress: Progress = lambda *_: None) -> dict[str, Any]:
+def run_cell(
+    cell: Cell,
+    store: Store,
+    settings: Settings,
+    progress: Progress = lambda *_: None,
+    make_job: Callable[..., Job] | None = None,
+) -> dict[str, Any]:
     """Train, predict, score and record one cell; an earlier training of the same identity is not done again.
 
-    progress(done, total, what): never receives a metric of a reported condition.
+    progress(done, total, what): never receives a metric of a reported condition. make_job: a kind of `Job` that looks on.
     """
     one_thread()
     with store.locked(cell) as folder:
@@ -55,7 +61,7 @@ def run_cell(cell: Cell, store: Store, settings: Settings, progress: Progress = 
         device = resolve_device(settings.device)
         reset_peak_memory(device)
         data = load_data(cell.source, cell.protocol, cell.draw, cell.limit)
-        job = Job(cell, folder, data, device, progress, settings.at_once)
+        job = (make_job or Job)(cell, folder, data, device, progress, settings.at_once)
         folder.write_manifest(cell_manifest(cell, data))
         earlier = [] if settings.overwrite else store.trained(cell)
         fitted = reuse(cell, data, folder, earlier, job.adapter, job.evaluation) if earlier else None

@@ -154,9 +154,17 @@ def register_model(name: str) -> Callable[[type], type]:
     """Class decorator: make an adapter known under a name. Raises UsageError when the name is taken."""
 
     def add(adapter: type) -> type:
-        import inspect
-
-        ADAPTERS.register(name, adapter, origin=inspect.getsourcefile(adapter) or adapter.__module__)
+        ADAPTERS.register(name, adapter, origin=source_file(adapter) or adapter.__module__)
         return adapter
 
     return add
+
+
+def source_file(adapter: type) -> str | None:
+    """The file an adapter is defined in; None for one that was typed into an interactive session."""
+    import inspect
+
+    try:
+        return inspect.getsourcefile(adapter)
+    except (TypeError, OSError):
+        return None

@@ -1,5 +1,8 @@
 """Plugins: a file or a module, loaded once, and told by file and line when they break."""
 
+import subprocess
+import sys
+
 import pytest
 
 from madbench.errors import UsageError
@@ -14,6 +17,11 @@ def test_a_file_registers_its_adapter_and_may_be_loaded_twice(tmp_path, register
     load_plugin(str(file))
     load_plugin(str(file))
     assert "mine" in registered and registered.origin("mine") == str(file)
+
+
+def test_a_class_typed_into_a_session_can_be_registered():
+    done = subprocess.run([sys.executable], input=GOOD, capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stderr
 
 
 def test_two_files_with_one_name_clash(tmp_path, registered):
