@@ -23,7 +23,8 @@ class Skipped(Exception):
 
 @contextmanager
 def adapter_code(what: str, source: str | None) -> Iterator[None]:
-    """Whatever adapter code raises fails the check. what: the call. source: the file the adapter is defined in."""
+    """Whatever adapter code raises fails the check. what: the call, if the error does not name it. source: the file the
+    adapter is defined in."""
     try:
         yield
     except (Failed, Skipped):
@@ -31,7 +32,7 @@ def adapter_code(what: str, source: str | None) -> Iterator[None]:
     except (Exception, SystemExit) as error:
         if os.environ.get("MADBENCH_DEBUG"):
             traceback.print_exception(error)
-        raise Failed(f"{what}: {told(error, source)}") from error
+        raise Failed(f"{what}: {told(error, source)}" if what else told(error, source)) from error
 
 
 def told(error: BaseException, source: str | None) -> str:

@@ -106,7 +106,7 @@ class Trial:
         seed_everything(self.generators + 2)
         with adapter_code(f"predict on {what}", self.source):
             output = self.adapter.predict(split)
-        with adapter_code("what it returned", None):
+        with adapter_code("", None):
             return check_output(output, len(split), self.job.space, f"on {what}")
 
     def predict_all(self) -> Predictions:
