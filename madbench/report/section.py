@@ -182,7 +182,7 @@ def _shifts(table: Table) -> list[Block]:
             caption = f"Shift effects, {title}: {section_title(table)}"
             parts += [Words(f"{plain(title)}: effects of each shift"), _grid(caption, detail, table, task)]
         drawn = shifts.drawing(table, task)
-        if drawn:
+        if drawn and (summary or detail):
             caption = f"{title}: scores under each condition, {section_title(table)}"
             parts.append(Figure(_key("shifts", table, task), "shifts", caption, drawn))
     return [Heading(3, "Shift detail"), Words(shifts.about(table)), *parts] if parts else []

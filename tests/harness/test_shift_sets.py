@@ -71,7 +71,7 @@ def test_vqa_cp_trains_selects_and_compares_within_its_own_split(bench, vqacp):
     # the answers follow the prior of train in `id`, and another one in test
     assert conditions["id"]["metrics"]["vqa_accuracy"] > conditions["cp-test"]["metrics"]["vqa_accuracy"]
     page = report([bench.out])
-    assert "| gap cp-test" in page
+    assert "gap VQA cp-test" in page
     assert "share images by construction" in page
 
 
@@ -116,7 +116,7 @@ def test_vqa_vs_has_a_protocol_of_its_own(bench):
     assert found["vs-iid"] == ("id", True, 90) and found["vs-kw"] == ("shifted", True, 30)
     assert found["vs-kop"] == ("shifted", False, 0)
     assert record["data"]["n_select"] == 60
-    assert "| gap vs-kw" in report([bench.out])
+    assert "| gap vs-kw  " in report([bench.out])
 
 
 @pytest.mark.parametrize("seen", ["vqa2-train", "vqa2-trainval"])
@@ -157,6 +157,7 @@ def test_a_set_with_a_metric_of_its_own_stands_beside_val_without_a_gap(bench):
     assert list(found["metrics"]) == ["accuracy"]
     page = report([bench.out])
     assert "gqa-ood-testdev-tail" in page and "gap gqa" not in page
+    assert "### Shift detail" not in page  # nothing of it could be told
 
 
 def test_corruptions_need_pictures(bench):
