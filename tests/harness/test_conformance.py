@@ -3,6 +3,7 @@
 import importlib.util
 import os
 import random
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -542,3 +543,34 @@ def test_what_cannot_be_examined_is_a_usage_error(examine):
         check_adapter("examined", tasks=["vqaa"])
     with pytest.raises(UsageError, match="no model named"):
         check_adapter("nobody")
+
+
+# --------------------------------------------------------------------------- the page
+
+
+PAGE = Path(__file__).resolve().parents[2] / "docs" / "adapters.md"
+
+
+def blocks():
+    return [one.split("```")[0] for one in PAGE.read_text(encoding="utf-8").split("```python\n")[1:]]
+
+
+def test_the_page_has_every_check_with_its_reason_in_order():
+    table = PAGE.read_text(encoding="utf-8").split("| check | why | fails when |\n|---|---|---|\n")[1].split("\n\n")[0]
+    told = [row.split(" | ")[:2] for row in table.splitlines()]
+    assert told == [[f"| `{name}`", why] for name, why in [DECLARATIONS, *((one.name, one.why) for one in CHECKS)]]
+
+
+def test_the_class_on_the_page_passes(registered, tmp_path):
+    file = tmp_path / "coin.py"
+    file.write_text(blocks()[0])
+    report = check_adapter("coin", plugins=[file])
+    assert report.passed, report.text()
+
+
+def test_the_test_on_the_page_runs(registered, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    Path("my_model.py").write_text((TEMPLATE / "my_model.py").read_text())
+    names = {}
+    exec(blocks()[1], names)
+    names["test_my_model_conforms"]()
