@@ -10,7 +10,7 @@ import pytest
 
 import madbench
 from madbench.errors import UsageError
-from madbench.harness.conformance import check_adapter
+from madbench.harness.conformance import check_adapter, suite
 from madbench.harness.conformance.checks import CHECKS, DECLARATIONS
 from madbench.harness.scaffold import TEMPLATE
 from madbench.models.adapter import Account
@@ -31,9 +31,21 @@ def _template():
 Good = _template()
 
 
+@pytest.fixture(scope="module")
+def worlds(tmp_path_factory):
+    """The suite's own worlds, written once for all examinations here."""
+    from functools import cache
+
+    from madbench.harness.conformance.world import write_source
+
+    folder = tmp_path_factory.mktemp("worlds")
+    return cache(lambda task: write_source(task, folder))
+
+
 @pytest.fixture
-def examine(registered):
+def examine(registered, worlds, monkeypatch):
     """`examine(Adapter)`: its report, on vqa unless another task is named."""
+    monkeypatch.setattr(suite, "write_source", lambda task, folder: worlds(task))
 
     def check(adapter, *, tasks=("vqa",), **options):
         registered.register("examined", adapter, origin=__file__)

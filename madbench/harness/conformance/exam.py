@@ -108,3 +108,5 @@ class Exam:
             return Again(trial, trial.whole(), None)
         except Failed as failure:
             return Again(trial, None, failure)
+        finally:
+            trial.adapter = None  # a large model does not fit many times

@@ -30,9 +30,14 @@ def adapter_code(what: str, source: str | None) -> Iterator[None]:
     except (Failed, Skipped):
         raise
     except (Exception, SystemExit) as error:
-        if os.environ.get("MADBENCH_DEBUG"):
-            traceback.print_exception(error)
+        show_if_debugging(error)
         raise Failed(f"{what}: {told(error, source)}" if what else told(error, source)) from error
+
+
+def show_if_debugging(error: BaseException) -> None:
+    """With --debug the whole traceback goes to stderr, and the checks go on."""
+    if os.environ.get("MADBENCH_DEBUG"):
+        traceback.print_exception(error)
 
 
 def told(error: BaseException, source: str | None) -> str:

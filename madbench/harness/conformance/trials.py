@@ -11,7 +11,7 @@ from typing import Any
 
 from madbench.harness.cell import Cell
 from madbench.harness.conditions import ConditionRows
-from madbench.harness.conformance.outcome import Failed, adapter_code
+from madbench.harness.conformance.outcome import Failed, adapter_code, show_if_debugging
 from madbench.harness.conformance.predictions import Predictions, taken
 from madbench.harness.conformance.watch import Watch, seed_everything
 from madbench.harness.data import load_data
@@ -72,10 +72,7 @@ class Trial:
         data = load_data(self.cell.source, self.cell.protocol, self.cell.draw, self.cell.limit)
         self.job = TrialJob(self.cell, CellFolder(self.folder), data, self.device, lambda *_: None, watch=self.watch)
         self.adapter: Any = None
-
-    @property
-    def has_fit(self) -> bool:
-        return type(self.adapter).fit is not ModelAdapter.fit
+        self.has_fit = True
 
     @property
     def conditions(self) -> list[ConditionRows]:
@@ -89,6 +86,7 @@ class Trial:
         seed_everything(self.generators)
         with adapter_code("constructing it", self.source):
             self.adapter = self.job.adapter(with_fit=True)
+        self.has_fit = type(self.adapter).fit is not ModelAdapter.fit
 
     def train_split(self) -> Split:
         return self.job.view("train", self.job.fit_rows, labelled=True)
@@ -243,6 +241,7 @@ def run_whole(cell: Cell, store: Store, device: str, kill: str | None = None) ->
     except Killed:
         return Whole(None, seen)
     except (Exception, SystemExit) as error:
+        show_if_debugging(error)
         return Whole(None, seen, error)
 
 
