@@ -265,6 +265,14 @@ class Nothing(Good):
         return None
 
 
+@broken("predicts", "what predict returned on val, leg main: RuntimeError: Can't call numpy()")
+class KeepsGradients(Good):
+    def predict(self, split):
+        import torch
+
+        return torch.zeros((len(split), split.n_choices), requires_grad=True)
+
+
 @broken("unchanged-examples", "predict on val changed example.text")
 class LowersText(Good):
     def predict(self, split):
@@ -293,6 +301,15 @@ class CountsItsCalls(Good):
 class DrawsAnew(Good):
     def predict(self, split):
         return np.random.default_rng().random((len(split), split.n_choices))
+
+
+@broken("repeats", "the same split predicted twice")
+class HandsOutItsMemory(CountsItsCalls):
+    def predict(self, split):
+        if not hasattr(self, "memory") or len(self.memory) != len(split):
+            self.memory = np.zeros((len(split), split.n_choices), np.float32)
+        self.memory[:] = super().predict(split)
+        return self.memory
 
 
 @broken("row-order", "with the rows in another order ")

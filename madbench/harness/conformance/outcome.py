@@ -23,15 +23,14 @@ class Skipped(Exception):
 
 @contextmanager
 def adapter_code(what: str, source: str | None) -> Iterator[None]:
-    """Whatever adapter code raises fails the check. what: the call, if the error does not name it. source: the file the
-    adapter is defined in."""
+    """Whatever adapter code raises fails the check. what: the call. source: the file the adapter is defined in."""
     try:
         yield
     except (Failed, Skipped):
         raise
     except (Exception, SystemExit) as error:
         show_if_debugging(error)
-        raise Failed(f"{what}: {told(error, source)}" if what else told(error, source)) from error
+        raise Failed(f"{what}: {told(error, source)}") from error
 
 
 def show_if_debugging(error: BaseException) -> None:

@@ -9,6 +9,7 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
+from madbench.errors import MadbenchError
 from madbench.harness.cell import Cell
 from madbench.harness.conditions import ConditionRows
 from madbench.harness.conformance.outcome import Failed, adapter_code, show_if_debugging
@@ -104,8 +105,13 @@ class Trial:
         seed_everything(self.generators + 2)
         with adapter_code(f"predict on {what}", self.source):
             output = self.adapter.predict(split)
-        with adapter_code("", None):
-            return check_output(output, len(split), self.job.space, f"on {what}")
+        with adapter_code(f"what predict returned on {what}", None):
+            try:
+                found = check_output(output, len(split), self.job.space, f"on {what}")
+            except MadbenchError as error:  # it says itself what was returned
+                raise Failed(str(error)) from None
+        # A copy: an adapter may hand out the same memory every time.
+        return LegPredictions(found.labels, None if found.scores is None else found.scores.copy())
 
     def predict_all(self) -> Predictions:
         return {
