@@ -137,6 +137,17 @@ def test_pictures_boxes_and_regions_may_be_looked_at_where_they_are_declared(exa
     assert reasons(report)["needs"] == ""
 
 
+class AsksForBoxes(Good):
+    def predict(self, split):
+        return super().predict(split) + np.array([[one.image.boxes() is None] for one in split])
+
+
+def test_asking_for_what_is_not_there_is_no_use_of_it(examine):
+    report = examine(AsksForBoxes, tasks=["vqa", "vcr"])
+    (failed,) = report.failures
+    assert (failed.task, failed.check) == ("vcr", "needs") and "image.boxes() (image)" in failed.reason
+
+
 @pytest.mark.parametrize("name", ["random", "majority", "overlap"])
 def test_the_models_that_only_count_pass(name):
     report = check_adapter(name)

@@ -50,12 +50,16 @@ class Watch:
 
 
 class _Noting:
+    """Calls a function, and notes it when there was something to see: asking for boxes where there are none is no use."""
+
     def __init__(self, function: Any, watch: Watch, need: str, how: str):
         self._function, self._watch, self._need, self._how = function, watch, need, how
 
     def __call__(self) -> Any:
-        self._watch.note(self._need, self._how)
-        return self._function()
+        found = self._function()
+        if found is not None:
+            self._watch.note(self._need, self._how)
+        return found
 
 
 class _Text(dict):
