@@ -23,6 +23,9 @@ class Watch:
         self.used: dict[str, str] = {}
         self._images: dict[int, tuple[LazyImage, LazyImage]] = {}
 
+    def __reduce__(self) -> Any:
+        return Watch, ()
+
     def note(self, need: str, how: str) -> None:
         self.used.setdefault(need, how)
 
