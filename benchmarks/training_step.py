@@ -3,8 +3,8 @@
     python benchmarks/training_step.py                        # small, CPU, a minute
     python benchmarks/training_step.py --device cuda --full   # UNITER-base, CLIP ViT-B/32, RoBERTa-base, bf16
 
-Ratios are taken within a round, all variants on the same student and rows. Also peak memory (CUDA only: a process's
-resident size on a CPU is that of its largest moment, whoever caused it), and the share of the hardware's arithmetic.
+Ratios are taken within a round, all variants on the same student and rows. Also the share of the hardware's arithmetic
+(CUDA). Memory: memory.py.
 """
 
 from __future__ import annotations
@@ -22,7 +22,6 @@ from invented import (
     ratio,
     run,
     seconds_of,
-    synchronise,
 )
 from torch import nn
 
@@ -111,13 +110,8 @@ def main() -> None:
     ran = run(plain, size.updates, device, precision)
     print(f"waiting for data: {100 * ran.data_wait_s / ran.seconds:.1f} % of the update")
     if device == "cpu":
-        print("peak memory: not measured: no CUDA\nmodel FLOPs utilisation: not measured: no CUDA")
+        print("model FLOPs utilisation: not measured: no CUDA")
         return
-    for name, module in (("plain", plain), ("MAD, cached", mad)):
-        synchronise(device)
-        torch.cuda.reset_peak_memory_stats()
-        run(module, 3, device, precision)
-        print(f"peak memory, {name}: {torch.cuda.max_memory_allocated() / 2**20:.0f} MiB (both models are loaded)")
     peak = next((flops for name, flops in PEAK.items() if name in torch.cuda.get_device_name()), None)
     if peak is None or not given.full:
         print("model FLOPs utilisation: not measured: unknown peak, or not --full")
