@@ -146,11 +146,11 @@ class FinetuneModule(nn.Module):
         return GlobalBatch(rows, {name: self._costs[name][own] for name, own in rows.items()}, step=step)
 
     def largest(self, examples: int) -> GlobalBatch:
-        """The longest examples, and with them the share of the pool that such a piece would have."""
-        rows = {TRAIN: _longest(self._costs[TRAIN], examples)}
+        """The longest examples, regions included, and with them the share of the pool that such a piece would have."""
+        rows = {TRAIN: _longest(sequence_lengths(self._splits[TRAIN]), examples)}
         if POOL in self._splits:
             share = examples * self.pool_batches.size / self.options.training.batch_examples
-            rows[POOL] = _longest(self._costs[POOL], max(1, round(share)))
+            rows[POOL] = _longest(sequence_lengths(self._splits[POOL]), max(1, round(share)))
         return GlobalBatch(rows)
 
     def prepare(self, part: GlobalBatch) -> list[Prepared]:
@@ -234,6 +234,12 @@ def batches_over(split: EncodedSplit, options: FinetuneOptions, seed: int) -> Ex
     if training.batch_tokens is None:
         return ExampleBatches(len(split), training.batch_examples, seed)
     return TokenBatches(token_lengths(split, options), budget_tokens=training.batch_tokens, seed=seed)
+
+
+def sequence_lengths(split: EncodedSplit) -> np.ndarray:
+    """int64 [N]: the longest sequence of each example in tokens, with its regions. Patches are as many in every one."""
+    lengths = split.lengths()
+    return lengths + split.images.counts()[split.image] if isinstance(split.images, RegionInputs) else lengths
 
 
 def token_lengths(split: EncodedSplit, options: FinetuneOptions) -> np.ndarray:

@@ -78,6 +78,7 @@ class RegionInputs(ImageInputs):
     def __init__(self, lazy: Sequence[LazyImage], most: int, least: int = 1, sure: float = 0.0):
         self.lazy = list(lazy)
         self.most, self.least, self.sure = most, least, sure
+        self._counts: np.ndarray | None = None
 
     def batch(self, rows: np.ndarray, device: str | torch.device) -> ImageBatch:
         distinct, place = np.unique(rows, return_inverse=True)
@@ -98,9 +99,12 @@ class RegionInputs(ImageInputs):
         }
 
     def counts(self) -> np.ndarray:
-        """int64 [U] regions of each picture, for batches by length; reads every file once."""
-        with ThreadPoolExecutor(OPENING_THREADS) as pool:
-            return np.array(list(pool.map(lambda one: len(self._regions(one).features), self.lazy)), np.int64)
+        """int64 [U] regions of each picture, for batches by length; the first call reads every file."""
+        if self._counts is None:
+            with ThreadPoolExecutor(OPENING_THREADS) as pool:
+                counts = pool.map(lambda one: len(self._regions(one).features), self.lazy)
+                self._counts = np.array(list(counts), np.int64)
+        return self._counts
 
     def _regions(self, image: LazyImage) -> Regions:
         regions = image.regions()
