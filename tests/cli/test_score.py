@@ -123,6 +123,23 @@ def test_annotations_may_stay_zipped(madbench, all_yes, tmp_path):
     assert json.loads(result.out)["official"]["overall"] == 20.0
 
 
+def test_vqa_files_may_be_bare_lists_as_those_of_vqa_cp(madbench, all_yes, tmp_path):
+    def bare(path, key, change=lambda elements: None):
+        elements = json.loads(path.read_text())[key]
+        change(elements)
+        out = tmp_path / path.name
+        out.write_text("[\n" + ",\n".join(map(json.dumps, elements)) + "\n]")
+        return out
+
+    questions, annotations = bare(VQA_QUESTIONS, "questions"), bare(VQA, "annotations")
+    result = madbench("score", "vqa", "--predictions", all_yes, "--annotations", annotations, "--questions", questions)
+    as_released = madbench("score", "vqa", "--predictions", all_yes, "--annotations", VQA)
+    assert result.code == 0 and result.out == as_released.out
+    annotations = bare(VQA, "annotations", lambda elements: elements[1].update(answer_type="colour"))
+    result = madbench("score", "vqa", "--predictions", all_yes, "--annotations", annotations)
+    assert result.code == 3 and f"{annotations}:3" in result.err and "element[1]" in result.err
+
+
 def test_vqa_has_two_versions_and_no_third(madbench, all_yes):
     line = ("score", "vqa", "--predictions", all_yes, "--annotations", VQA)
     assert json.loads(madbench(*line, "--version", "2016", "--json").out)["metric_versions"]["vqa_accuracy"] == "2016"

@@ -11,7 +11,8 @@ from __future__ import annotations
 from pathlib import Path
 
 from madbench.tasks.vqa.coco import FOLDERS, CocoImages
-from madbench.tasks.vqa.element_files import ElementFile, pairs
+from madbench.tasks.vqa.element_files import pairs
+from madbench.tasks.vqa.elements import ElementFile
 from madbench.tasks.vqa.rows import VqaRow
 
 SPLITS = ("cp-train", "cp-test")

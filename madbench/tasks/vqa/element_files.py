@@ -8,18 +8,13 @@ from __future__ import annotations
 
 from collections.abc import Callable, Hashable, Iterator, Mapping
 from dataclasses import dataclass
-from pathlib import Path
 from sys import intern
-from typing import Any, NoReturn
 
-from madbench.errors import DataMalformed
-from madbench.tasks.json_places import line_of_element
-from madbench.tasks.reading import field, no_rows, read_json_list
 from madbench.tasks.vqa.coco import Places
+from madbench.tasks.vqa.elements import ElementFile, Record
 from madbench.tasks.vqa.reader import ANSWER_TYPES, ten_answers
 from madbench.tasks.vqa.rows import VqaRow
 
-Record = Mapping[str, Any]
 QUESTION_FIELDS = {"question_id": int, "image_id": int, "question": str}
 ANNOTATION_FIELDS = {
     "question_id": int,
@@ -30,42 +25,6 @@ ANNOTATION_FIELDS = {
     "answers": list,
 }
 _ONE_RELEASE = "use questions and annotations of one release"
-
-
-@dataclass(frozen=True)
-class ElementFile:
-    """A JSON file of elements. key: the field that holds the list, or None when the file is the list."""
-
-    path: Path
-    key: str | None
-
-    def elements(self, fields: Mapping[str, type]) -> Iterator[tuple[int, Record]]:
-        """(index, element), each with these fields. Raises DataMissing, DataMalformed with file:line and the field."""
-        kinds = tuple(fields.items())
-        index = 0
-        for part in read_json_list(self.path, self.key, "check that this is the file of the official release"):
-            for record in part:
-                if not isinstance(record, dict) or any(type(record.get(name)) is not kind for name, kind in kinds):
-                    self._explain(index, record, fields)
-                yield index, record
-                index += 1
-        if not index:
-            raise no_rows(self.path)
-
-    def refuse(self, index: int, what: str, fix: str) -> NoReturn:
-        raise DataMalformed(
-            f"{self.key or 'element'}[{index}]: {what}",
-            fix=fix,
-            where=f"{self.path}:{line_of_element(self.path, self.key, index)}",
-        )
-
-    def _explain(self, index: int, record: Any, fields: Mapping[str, type]) -> NoReturn:
-        line = line_of_element(self.path, self.key, index)
-        if not isinstance(record, dict):
-            self.refuse(index, "not an object", "restore the file")
-        for name, kind in fields.items():
-            field(record, name, kind, self.path, line)
-        self.refuse(index, "a field has the wrong type", "restore the file")
 
 
 @dataclass(frozen=True)

@@ -5,23 +5,21 @@ Where the files lie is said in official_files.py.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
-from itertools import chain
+from collections.abc import Mapping, Sequence
 from operator import itemgetter
 from pathlib import Path
 from sys import intern
-from typing import Any, NoReturn
 
-from madbench.errors import DataMalformed
 from madbench.tasks.cache import through_cache
 from madbench.tasks.columns import new_row
 from madbench.tasks.contract import Layout
-from madbench.tasks.json_places import line_of_element
-from madbench.tasks.reading import field, no_rows, read_json, read_json_list, without_collector
+from madbench.tasks.reading import no_rows, without_collector
 from madbench.tasks.vqa.columns import CocoNames, VqaColumns
+from madbench.tasks.vqa.elements import ElementFile
 from madbench.tasks.vqa.official_files import SPLITS, missing_files
 from madbench.tasks.vqa.rows import VqaRow
 
+QUESTIONS, ANNOTATIONS = "questions", "annotations"
 ANSWERS = 10
 ANSWER_TYPES = ("yes/no", "number", "other")
 CONFIDENCES = frozenset({"yes", "maybe", "no"})
@@ -46,11 +44,12 @@ def _read(files: tuple[Path, ...], columns: VqaColumns) -> tuple[list[VqaRow], l
     """Rows, and what is doubtful about them."""
     images = CocoNames(columns.images, columns.name, columns.regions)
     with without_collector():
-        questions = _questions(files[0])
+        question_file = ElementFile(files[0], QUESTIONS)
+        questions = _questions(question_file)
         if len(files) == 1:
             rows = [_unannotated(number, image, text, images) for number, (image, text, _) in questions.items()]
         else:
-            rows = _annotated(questions, *files, images)
+            rows = _annotated(questions, question_file, ElementFile(files[1], ANNOTATIONS), images)
         # True of the official files only; other sets in this layout number their questions freely.
         odd = sum(image * 1000 > number for number, (image, _, _) in questions.items())
         # So in every row that was looked at; the answers count, and this one only where a model learns from it.
@@ -69,31 +68,35 @@ def _unannotated(number: int, image: int, text: str, images: CocoNames) -> VqaRo
 def read_files(annotations: Path, questions: Path | None = None) -> list[VqaRow]:
     """The questions of files named one by one, for scoring: no images, and no question text without its file.
 
-    Raises what `read` raises.
+    Each file is an object as VQA v2 has them, or a bare list of the same elements, as VQA-CP has them. Raises what
+    `read` raises.
     """
     with without_collector():
-        asked = None if questions is None else _questions(questions)
-        return _annotated(asked, questions or annotations, annotations, CocoNames(None, ""))
+        question_file = None if questions is None else ElementFile.found(questions, QUESTIONS)
+        asked = None if question_file is None else _questions(question_file)
+        return _annotated(asked, question_file, ElementFile.found(annotations, ANNOTATIONS), CocoNames(None, ""))
 
 
 # --------------------------------------------------------------------------- the two files
 
 
-def _questions(path: Path) -> dict[int, tuple[int, str, int]]:
+def _questions(file: ElementFile) -> dict[int, tuple[int, str, int]]:
     """question_id -> (image_id, question, index in the file), in file order."""
     questions: dict[int, tuple[int, str, int]] = {}
-    for index, record in enumerate(_elements(path, "questions")):
+    for index, record in enumerate(file.unchecked()):
         try:
             number, image, text = record["question_id"], record["image_id"], record["question"]
         except (KeyError, TypeError):
             number = image = text = None
-        if type(number) is not int or type(image) is not int or type(text) is not str or image < 0:
-            _explain(path, "questions", index, {"question_id": int, "image_id": int, "question": str})
+        if type(number) is not int or type(image) is not int or type(text) is not str:
+            file.explain(index, record, {"question_id": int, "image_id": int, "question": str})
+        if image < 0:
+            file.refuse(index, "field 'image_id' is negative", "restore the file")
         if number in questions:
-            _refuse(path, "questions", index, f"question_id {number} occurs a second time", "remove one of the two")
+            file.refuse(index, f"question_id {number} occurs a second time", "remove one of the two")
         questions[number] = (image, text, index)
     if not questions:
-        raise no_rows(path)
+        raise no_rows(file.path)
     return questions
 
 
@@ -109,16 +112,18 @@ _get_fields = itemgetter(*_FIELDS)
 _get_answer, _get_answer_id, _get_confidence = map(itemgetter, ("answer", "answer_id", "answer_confidence"))
 
 
-def _annotated(questions: dict | None, question_path: Path, path: Path, images: CocoNames) -> list[VqaRow]:
+def _annotated(
+    questions: dict | None, question_file: ElementFile | None, file: ElementFile, images: CocoNames
+) -> list[VqaRow]:
     """One row for each annotation, in file order. questions: None when there is no question file to agree with."""
     rows: list[VqaRow] = []
     seen: set[int] = set()
-    for index, record in enumerate(_elements(path, "annotations")):
+    for index, record in enumerate(file.unchecked()):
         # One pass without a loop over the fields: this runs 443,757 times.
         try:
             number, image, question_type, answer_type, common, answers = _get_fields(record)
         except (KeyError, TypeError):
-            _explain(path, "annotations", index, _FIELDS)
+            file.explain(index, record, _FIELDS)
         if (
             type(number) is not int
             or type(image) is not int
@@ -127,14 +132,14 @@ def _annotated(questions: dict | None, question_path: Path, path: Path, images: 
             or type(common) is not str
             or type(answers) is not list
         ):
-            _explain(path, "annotations", index, _FIELDS)
+            file.explain(index, record, _FIELDS)
         if number in seen:
-            _refuse(path, "annotations", index, f"question_id {number} occurs a second time", "remove one of the two")
+            file.refuse(index, f"question_id {number} occurs a second time", "remove one of the two")
         seen.add(number)
-        text = "" if questions is None else _question_text(questions, question_path, path, index, number, image)
+        text = "" if questions is None else _question_text(questions, question_file, file, index, number, image)
         if answer_type not in ANSWER_TYPES:
             what = f"field 'answer_type' is {answer_type!r}, not one of {', '.join(ANSWER_TYPES)}"
-            _refuse(path, "annotations", index, what, "correct the value")
+            file.refuse(index, what, "correct the value")
         answer_type = intern(answer_type)
         image_path, region_path = images.paths(image)
         rows.append(
@@ -151,36 +156,40 @@ def _annotated(questions: dict | None, question_path: Path, path: Path, images: 
                     "question": text,
                     "question_type": intern(question_type),
                     "answer_type": answer_type,
-                    "answers": _answers(answers, path, index),
+                    "answers": _answers(answers, file, index),
                     "multiple_choice_answer": intern(common),
                 },
             )
         )
     if not rows and questions is None:
-        raise no_rows(path)
+        raise no_rows(file.path)
     if questions is not None and len(seen) < len(questions):
         number, (_, _, index) = next(item for item in questions.items() if item[0] not in seen)
-        what = f"question_id {number} has no annotation in {path.name} ({len(questions) - len(seen)} such questions)"
-        _refuse(question_path, "questions", index, what, "use questions and annotations of one release")
+        what = (
+            f"question_id {number} has no annotation in {file.path.name} ({len(questions) - len(seen)} such questions)"
+        )
+        question_file.refuse(index, what, "use questions and annotations of one release")
     return rows
 
 
-def _question_text(questions: dict, question_path: Path, path: Path, index: int, number: int, image: int) -> str:
+def _question_text(
+    questions: dict, question_file: ElementFile, file: ElementFile, index: int, number: int, image: int
+) -> str:
     asked = questions.get(number)
     if asked is None:
-        what = f"question_id {number} has no question in {question_path.name}"
+        what = f"question_id {number} has no question in {question_file.path.name}"
     elif asked[0] != image:
-        what = f"image_id {image} of question_id {number} is {asked[0]} in {question_path.name}"
+        what = f"image_id {image} of question_id {number} is {asked[0]} in {question_file.path.name}"
     else:
         return asked[1]
-    _refuse(path, "annotations", index, what, "use questions and annotations of one release")
+    file.refuse(index, what, "use questions and annotations of one release")
 
 
-def _answers(given: list, path: Path, index: int) -> tuple[str, ...]:
+def _answers(given: list, file: ElementFile, index: int) -> tuple[str, ...]:
     try:
         return ten_answers(given)
     except ValueError as problem:
-        _refuse(path, "annotations", index, str(problem), "restore the file: it is not as it was released")
+        file.refuse(index, str(problem), "restore the file: it is not as it was released")
 
 
 def ten_answers(given: list) -> tuple[str, ...]:
@@ -210,25 +219,3 @@ def ten_answers(given: list) -> tuple[str, ...]:
 
 
 _IDS = list(range(1, ANSWERS + 1))
-
-
-def _elements(path: Path, key: str) -> Iterator[Any]:
-    return chain.from_iterable(read_json_list(path, key, "use the official VQA v2 files"))
-
-
-# --------------------------------------------------------------------------- saying what is wrong
-
-
-def _explain(path: Path, key: str, index: int, fields: Mapping[str, type]) -> NoReturn:
-    """Raise for an element that is known to be bad: which field, and on which line."""
-    record = read_json(path)[key][index]
-    line = line_of_element(path, key, index)
-    if not isinstance(record, dict):
-        raise DataMalformed(f"{key}[{index}] is not an object", fix="restore the file", where=f"{path}:{line}")
-    for name, kind in fields.items():
-        field(record, name, kind, path, line)
-    _refuse(path, key, index, "field 'image_id' is negative", "restore the file")
-
-
-def _refuse(path: Path, key: str, index: int, what: str, fix: str) -> NoReturn:
-    raise DataMalformed(f"{key}[{index}]: {what}", fix=fix, where=f"{path}:{line_of_element(path, key, index)}")

@@ -12,7 +12,8 @@ from __future__ import annotations
 from pathlib import Path
 
 from madbench.tasks.vqa.coco import CocoImages
-from madbench.tasks.vqa.element_files import ElementFile, Pair, Record, pairs
+from madbench.tasks.vqa.element_files import Pair, pairs
+from madbench.tasks.vqa.elements import ElementFile, Record
 from madbench.tasks.vqa.rows import VqaRow
 
 SPLIT = "rephrasings"

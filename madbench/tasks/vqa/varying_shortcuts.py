@@ -13,7 +13,8 @@ from pathlib import Path
 
 from madbench.errors import DataMalformed
 from madbench.tasks.vqa.coco import CocoImages
-from madbench.tasks.vqa.element_files import ElementFile, pairs
+from madbench.tasks.vqa.element_files import pairs
+from madbench.tasks.vqa.elements import ElementFile
 from madbench.tasks.vqa.rows import VqaRow
 
 PREFIX = "vs-"

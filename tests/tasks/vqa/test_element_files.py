@@ -3,7 +3,8 @@ import json
 import pytest
 
 from madbench.errors import DataMalformed, DataMissing
-from madbench.tasks.vqa.element_files import ElementFile, pairs
+from madbench.tasks.vqa.element_files import pairs
+from madbench.tasks.vqa.elements import ElementFile
 
 NOWHERE = (None, None)
 
