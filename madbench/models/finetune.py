@@ -238,8 +238,7 @@ class Finetune(ModelAdapter):
             labels.append(load_teacher("clip-image", encoder.weights, "cpu").labels_seen)
         notes = ["from scratch"] if options.student.init == "scratch" else []
         if module.objective is not None and options.objective.gate.mode != "none":
-            off = int((module.objective.gates == 0).sum())
-            notes.append(f"gates off {off} of {module.objective.gates.numel()}")
+            notes.append(module.objective.gates_told(self.task.legs))
         return Account(
             parameters={
                 "total": parameters_of(module),

@@ -9,6 +9,8 @@ are dropped after training, so inference costs what the student costs.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import numpy as np
 import torch
 from torch import nn
@@ -66,6 +68,17 @@ class Objective(nn.Module):
                 loss = loss + self.options.token_selection.weight * self._words(states, batch, targets, place)
             total = total + option.weight * weights[place] * self.gates[place][legs] * loss
         return total
+
+    def gates_told(self, legs: Sequence[str]) -> str:
+        """`gates off 4 of 6, on: clip-image qa2r, clip-text qa2r`; legs are named where a task has several."""
+        on = [
+            teacher.kind if len(legs) == 1 else f"{teacher.kind} {leg}"
+            for teacher, row in zip(self.options.teachers, self.gates.tolist(), strict=True)
+            for leg, gate in zip(legs, row, strict=True)
+            if gate
+        ]
+        off = self.gates.numel() - len(on)
+        return f"gates off {off} of {self.gates.numel()}" + (f", on: {', '.join(on)}" if on and off else "")
 
     def _distance(self, projected: torch.Tensor, wanted: torch.Tensor) -> torch.Tensor:
         return distance(self.options.distance, projected, wanted, self.options.similarity_temperature)

@@ -102,6 +102,18 @@ def test_a_closed_gate_silences_a_teacher_on_its_leg_only():
     assert value[1].item() == pytest.approx(by_hand((0.0, 1.0))[1].item(), rel=1e-5)
 
 
+def test_the_record_says_which_gates_stayed_open():
+    module = objective(options())
+    assert module.gates_told(("q2a", "qa2r")) == "gates off 0 of 4"
+    module.gates[0, 0] = 0
+    assert module.gates_told(("q2a", "qa2r")) == "gates off 1 of 4, on: clip-image qa2r, clip-text q2a, clip-text qa2r"
+    module.gates[:] = 0
+    assert module.gates_told(("q2a", "qa2r")) == "gates off 4 of 4"
+    single = Objective(options(), WIDTH, [WIDTH, WIDTH], legs=1)
+    single.gates[0] = 0
+    assert single.gates_told(("main",)) == "gates off 1 of 2, on: clip-text"
+
+
 def test_the_order_of_examples_in_a_batch_does_not_matter():
     module, given = objective(options()), targets()
     forward = module(states(), batch(), given, torch.zeros(EXAMPLES, CHOICES), None)
