@@ -107,12 +107,9 @@ def _data_notes(records: Sequence[Record]) -> list[str]:
 
 
 def _counts(records: Sequence[Record]) -> list[str]:
-    """What the reader was allowed to skip, and what the files of a shift left as it was: rows, told and not lost."""
+    """What the files of a shift left as it was: rows, told and not lost."""
     said = set()
     for record in records:
-        for split, skipped in sorted((record.content["data"].get("skipped") or {}).items()):
-            text = _numbers(skipped) if isinstance(skipped, Mapping) else f"{skipped:,}"
-            said.add(f"{task_title(record.task)}: rows skipped in {plain(split)}: {text}.")
         for name, condition in record.conditions.items():
             if (about := condition.get("about")) and (text := _numbers(about)):
                 said.add(f"{task_title(record.task)} {plain(name)}: {text}.")

@@ -162,8 +162,3 @@ def test_metrics_over_groups_stand_in_the_detail_without_an_interval(cells):
     cells.write("student", "vqa", shifted=("rephrasings", "transform"), edit=edit)
     text = report([cells.root])
     assert "| 43.21 " in text and "gap VQA rephrasings" in text
-
-
-def test_rows_that_an_option_skipped_are_counted(cells):
-    cells.write("student", edit=lambda content: content["data"].update(skipped={"test": {"label -": 14}}))
-    assert "SNLI-VE: rows skipped in test: label - 14." in notes(report([cells.root]))
