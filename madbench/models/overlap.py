@@ -1,7 +1,8 @@
 """Shortcut baseline: pick what repeats the query. No image, no torch, nothing but counting.
 
 vcr: the number of object tags a choice shares with the query (all classes, as sets), the
-"cheat" of Ye & Kovashka 2021, where 29 % of the real val is right; ties broken by shared words. snli_ve has nothing to
+"cheat" of Ye & Kovashka 2021, where 29 % of the real val is right (a much different figure there means that a reader
+misplaces tags); ties broken by shared words. snli_ve has nothing to
 overlap with but the hypothesis itself, vqa only the question, so there a word-count model stands in: the label whose
 training texts share most words with this one (multinomial naive Bayes over unigrams, add-one).
 """

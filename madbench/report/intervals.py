@@ -24,11 +24,6 @@ SMALLEST_P = 1e-100
 Parts = Sequence[tuple[float, int]]
 
 
-def t_quantile(degrees: float, level: float = LEVEL) -> float:
-    """The two-sided Student t quantile for a coverage of `level`; fractional degrees allowed."""
-    return _tail_quantile(degrees, (1 - level) / 2)
-
-
 def combined_quantile(parts: Parts, level: float = LEVEL) -> float:
     """Cochran and Cox's two-sided quantile for the sum of `parts`; without any variance that of the fewest degrees."""
     return _combined(parts, (1 - level) / 2)

@@ -20,7 +20,7 @@ import numpy as np
 from madbench.errors import DataMalformed, DataMissing
 from madbench.files import atomic_path
 from madbench.tasks.arrays import read_npz
-from madbench.tasks.contract import Regions, Row
+from madbench.tasks.contract import Regions
 
 FOLDER = "regions"
 SUFFIX = ".npz"
@@ -43,14 +43,6 @@ def regions_folder(root: Path) -> Path | None:
 def region_path(folder: Path | None, image_name: str) -> Path | None:
     """Where the regions of a picture lie, for `Row.region_path`. image_name: with suffix, relative to the image folder."""
     return None if folder is None else folder / PurePosixPath(image_name).with_suffix(SUFFIX)
-
-
-def region_file(row: Row) -> Path | None:
-    """The region file of a row: the `.npz`, or the `.safetensors` when only that is there; None without regions.
-
-    It need not exist.
-    """
-    return None if row.region_path is None else present(row.region_path)
 
 
 def present(path: Path) -> Path:

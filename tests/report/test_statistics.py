@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 from scipy import stats
 
-from madbench.report.intervals import t_quantile
+from madbench.report.intervals import combined_quantile
 from madbench.report.statistics import (
     Term,
     clustered_variance,
@@ -125,8 +125,8 @@ def test_terms_must_have_the_same_replicates():
 
 
 def test_quantiles_are_those_of_scipy_stats():
-    for degrees in (1, 2, 2.7, 19, 1e6):
-        assert t_quantile(degrees) == pytest.approx(stats.t.ppf(0.975, degrees))
+    for degrees in (1, 2, 19, 1_000_000):
+        assert combined_quantile([(1.0, degrees)]) == pytest.approx(stats.t.ppf(0.975, degrees))
 
 
 @pytest.mark.parametrize("images, p", [(2, 0.5), (3, 0.25), (6, 2**-5)])

@@ -8,11 +8,11 @@ import numpy as np
 import pytest
 
 from madbench.errors import DataMalformed, DataMissing
-from madbench.tasks.contract import Regions, Row
+from madbench.tasks.contract import Regions
 from madbench.tasks.regions import (
     how_many,
+    present,
     read_regions,
-    region_file,
     region_path,
     select_regions,
     write_regions,
@@ -84,11 +84,10 @@ def test_safetensors_are_read_where_there_is_no_npz(tmp_path):
 
     path = tmp_path / "one.safetensors"
     save_file({**GOOD, "features": GOOD["features"].astype(np.float16)}, path)
-    row = Row("1", "one", region_path=tmp_path / "one.npz")
-    assert region_file(row) == path
+    assert present(tmp_path / "one.npz") == path
     assert read_regions(path).features.shape == (N, D)
     written(tmp_path)
-    assert region_file(row) == tmp_path / "one.npz"
+    assert present(tmp_path / "one.npz") == tmp_path / "one.npz"
     path.write_bytes(path.read_bytes()[:50])
     with pytest.raises(DataMalformed, match=r"not a readable \.safetensors"):
         read_regions(path)

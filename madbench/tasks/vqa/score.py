@@ -47,17 +47,12 @@ def accuracy(answers: Sequence[str], prediction: str, version: str = DEFAULT_VER
     return _accuracy_of_matches(tuple([one == guess for one in truth]))
 
 
-def simple_accuracy(answers: Sequence[str], prediction: str, version: str = DEFAULT_VERSION) -> float:
-    """min(matches / 3, 1) on the same normalised strings: the shorter formula many papers quote."""
-    truth, guess = compared(answers, prediction, version)
-    return min(truth.count(guess) / 3, 1.0)
-
-
 def score_answers(rows: Sequence[VqaRow], answers: Sequence[str], version: str = DEFAULT_VERSION) -> Scores:
     """Metrics of one answer string a row, over rows in annotation order.
 
     metrics: `vqa_accuracy`, the same per `:answer_type=` and `:question_type=` in order of first appearance, and
-    `vqa_accuracy_simple`. correct: `main`, float64 `[rows]`, the official accuracy of each row.
+    `vqa_accuracy_simple`, the shorter formula min(matches / 3, 1) that many papers quote, on the same normalised
+    strings. correct: `main`, float64 `[rows]`, the official accuracy of each row.
     Raises DataMalformed when answers are not one string a row, or a row has no annotators' answers.
     """
     compare = _compare(version)

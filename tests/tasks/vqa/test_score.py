@@ -12,7 +12,6 @@ from madbench.tasks.vqa.score import (
     official_percent,
     rounded,
     score_answers,
-    simple_accuracy,
 )
 
 
@@ -59,7 +58,9 @@ def test_the_last_bit_depends_on_where_the_matches_stand():
 def test_official_and_simple_accuracy_of_a_number_of_matches(matches, official, simple):
     answers = ["cat"] * matches + [f"dog {place}" for place in range(10 - matches)]
     assert accuracy(answers, "cat") == pytest.approx(official, abs=1e-12)
-    assert simple_accuracy(answers, "cat") == simple
+    row = VqaRow("1", "1", question_type="what", answer_type="other", answers=tuple(answers))
+    scores = score_answers([row], ["cat"])
+    assert scores.metrics["vqa_accuracy_simple"] == simple
 
 
 def test_all_yes_on_the_fixture_is_twenty_percent_as_in_the_official_tool(root):
