@@ -24,11 +24,10 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 import numpy as np
-from scipy.special import ndtr, ndtri
+from scipy.special import ndtr, ndtri, stdtrit
 
 from madbench.report.bootstrap import resampled
 from madbench.report.design import minimum_detectable
-from madbench.report.intervals import t_quantile
 from madbench.report.statistics import Term, Totals, totals
 
 POINTS = (0.0, 0.5, 1.0, 2.0, 4.0, 8.0)
@@ -130,12 +129,12 @@ def satterthwaite(found: Totals) -> float:
     if total == 0:
         return 0.0
     degrees = 1 / sum((variance / total) ** 2 / one for variance, one in parts)
-    return t_quantile(degrees) * math.sqrt(total)
+    return stdtrit(degrees, 0.975) * math.sqrt(total)
 
 
 def draws_only(found: Totals) -> float:
     """What most papers print: t over the draws' means, the items taken as the whole world."""
-    return t_quantile(len(found.means) - 1) * math.sqrt(np.var(found.means, ddof=1) / len(found.means))
+    return stdtrit(len(found.means) - 1, 0.975) * math.sqrt(np.var(found.means, ddof=1) / len(found.means))
 
 
 METHODS: dict[str, Callable[[Totals], float]] = {
