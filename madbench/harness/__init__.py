@@ -62,7 +62,8 @@ def run(
     result.
     """
     from madbench.harness.device import resolve_precision
-    from madbench.harness.executor import Execution, check_executor, execute
+    from madbench.harness.execution import Execution
+    from madbench.harness.executor import check_executor, execute
     from madbench.harness.plan import Request, make_plan
     from madbench.harness.processes import end_with, launched, rank
     from madbench.harness.progress import make_display

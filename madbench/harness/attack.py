@@ -24,7 +24,8 @@ from madbench.harness.cell import Cell
 from madbench.harness.data import load_data
 from madbench.harness.device import one_thread, resolve_device
 from madbench.harness.evaluation import check_output
-from madbench.harness.executor import Execution, execute
+from madbench.harness.execution import Execution
+from madbench.harness.executor import execute
 from madbench.harness.plan import Request, make_plan
 from madbench.harness.progress import Lines
 from madbench.harness.runner import Job, Settings

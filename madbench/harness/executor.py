@@ -5,44 +5,16 @@ Cells of one training form a chain that stays in one worker: the first trains, t
 
 from __future__ import annotations
 
-import multiprocessing
 import os
-import signal
-import time
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field
-from multiprocessing.connection import Connection, wait
+from collections.abc import Sequence
 
-from madbench.errors import MadbenchError, UsageError
+from madbench.errors import UsageError
 from madbench.harness.cell import Cell
 from madbench.harness.device import may_have_gpu
-from madbench.harness.processes import end_with, launched, lost_others, wait_for_the_end
+from madbench.harness.execution import Chain, Execution, Outcome, attempt
+from madbench.harness.processes import launched
 from madbench.harness.progress import Lines
-from madbench.harness.runner import Settings, run_cell
-from madbench.harness.store import Store
-
-Chain = tuple[Cell, ...]
-PROGRESS_SECONDS = 0.5
-
-
-@dataclass
-class Outcome:
-    """folders of finished cells, and (cell label, error) of failed ones; `not_started` counts the rest."""
-
-    done: list[Cell] = field(default_factory=list)
-    failed: list[tuple[Cell, MadbenchError]] = field(default_factory=list)
-    not_started: int = 0
-
-
-@dataclass(frozen=True)
-class Execution:
-    """How to run a plan. jobs: worker processes, None for a sensible number; 1 runs in this process."""
-
-    store: Store
-    settings: Settings
-    jobs: int | None = None
-    keep_going: bool = False
-    plugins: tuple[str, ...] = ()
+from madbench.harness.workers import Pool
 
 
 def check_executor(name: str) -> None:
@@ -60,7 +32,7 @@ def execute(cells: Sequence[Cell], how: Execution, display: Lines) -> Outcome:
         return _with_others(chains, how, display)
     if min(jobs, len(chains)) <= 1:
         return _in_process(chains, how, display)
-    return _Pool(chains, how, display, min(jobs, len(chains))).run()
+    return Pool(chains, how, display, min(jobs, len(chains))).run()
 
 
 def chains_of(cells: Sequence[Cell]) -> list[Chain]:
@@ -97,7 +69,7 @@ def _in_process(chains: Sequence[Chain], how: Execution, display: Lines) -> Outc
     cells = [cell for chain in chains for cell in chain]
     for place, cell in enumerate(cells):
         display.started(cell.label)
-        error = _attempt(cell, how, lambda *progress, label=cell.label: display.progress(label, *progress))
+        error = attempt(cell, how, lambda *progress, label=cell.label: display.progress(label, *progress))
         if error is None:
             display.finished(cell.label)
             outcome.done.append(cell)
@@ -108,167 +80,3 @@ def _in_process(chains: Sequence[Chain], how: Execution, display: Lines) -> Outc
             outcome.not_started = len(cells) - place - 1
             break
     return outcome
-
-
-def _attempt(cell: Cell, how: Execution, progress: Callable[[int, int, str], None]) -> MadbenchError | None:
-    """Run one cell; an error is written beside it and returned."""
-    folder = how.store.folder(cell)
-    try:
-        run_cell(cell, how.store, how.settings, progress)
-    except Exception as error:
-        if lost_others(error):
-            wait_for_the_end()
-            error = MadbenchError("another process of this training ended", fix="run it again; it goes on from here")
-        try:
-            folder.path.mkdir(parents=True, exist_ok=True)
-            folder.write_error(error)
-        except OSError:
-            pass  # whatever kept the cell from writing is the error to tell
-        if isinstance(error, MadbenchError):
-            return error
-        return MadbenchError(
-            f"{type(error).__name__}: {error}", fix=f"see the traceback in {folder.path / 'error.json'}"
-        )
-    return None
-
-
-# --------------------------------------------------------------------------- workers
-
-
-class _Worker:
-    """A process, the chain it works on, and the pipe to it."""
-
-    def __init__(self, context, how: Execution):
-        self.pipe, theirs = context.Pipe()
-        self.process = context.Process(target=_work, args=(theirs, how, os.getpid()), daemon=True)
-        self.process.start()
-        theirs.close()
-        self.chain: Chain | None = None
-        self.place = 0
-        self.task: str | None = None
-
-    def give(self, chain: Chain | None) -> None:
-        self.chain, self.place = chain, 0
-        if chain is not None:
-            self.task = chain[0].task
-        self.pipe.send(chain)
-
-
-class _Pool:
-    def __init__(self, chains: Sequence[Chain], how: Execution, display: Lines, jobs: int):
-        self.waiting = list(chains)
-        self.how, self.display, self.jobs = how, display, jobs
-        self.outcome = Outcome()
-        self.stopping = False
-        self.tasks_given: set[str] = set()
-
-    def run(self) -> Outcome:
-        # Workers read these when they start torch; sums then do not depend on the number of cores.
-        for name in ("OMP_NUM_THREADS", "MKL_NUM_THREADS"):
-            os.environ.setdefault(name, "1")
-        context = multiprocessing.get_context("spawn")
-        workers = [_Worker(context, self.how) for _ in range(self.jobs)]
-        try:
-            for worker in workers:
-                self._next(worker)
-            while busy := [worker for worker in workers if worker.chain is not None]:
-                for pipe in wait([worker.pipe for worker in busy]):
-                    self._receive(next(worker for worker in busy if worker.pipe is pipe))
-        except BaseException:
-            for worker in workers:
-                worker.process.kill()
-            raise
-        finally:
-            for worker in workers:
-                worker.process.join(timeout=10)
-        self.outcome.not_started = sum(len(chain) for chain in self.waiting)
-        return self.outcome
-
-    def _next(self, worker: _Worker) -> None:
-        """Another chain for a worker, of the task whose rows it has read if there is one; None ends it."""
-        if self.stopping or not self.waiting:
-            worker.give(None)
-            return
-        place = next((at for at, chain in enumerate(self.waiting) if chain[0].task == worker.task), 0)
-        if worker.task is None:  # spread the tasks over the workers
-            place = next((at for at, chain in enumerate(self.waiting) if chain[0].task not in self.tasks_given), 0)
-        chain = self.waiting.pop(place)
-        self.tasks_given.add(chain[0].task)
-        worker.give(chain)
-
-    def _receive(self, worker: _Worker) -> None:
-        try:
-            kind, content = worker.pipe.recv()
-        except EOFError:
-            self._died(worker)
-            return
-        cell = worker.chain[worker.place] if worker.place < len(worker.chain) else None
-        if kind == "started":
-            self.display.started(cell.label)
-        elif kind == "progress":
-            self.display.progress(cell.label, *content)
-        elif kind == "ended":
-            worker.place += 1
-            self._ended(cell, content)
-        elif kind == "idle":
-            self._not_started(worker)
-            self._next(worker)
-
-    def _ended(self, cell: Cell, error: MadbenchError | None) -> None:
-        if error is None:
-            self.display.finished(cell.label)
-            self.outcome.done.append(cell)
-            return
-        self.display.failed(cell.label, str(error))
-        self.outcome.failed.append((cell, error))
-        self.stopping = self.stopping or not self.how.keep_going
-
-    def _not_started(self, worker: _Worker) -> None:
-        rest = worker.chain[worker.place :]
-        if rest:
-            self.waiting.append(rest)
-
-    def _died(self, worker: _Worker) -> None:
-        """A worker that is gone without a word, usually for want of memory. Its cells are not tried again."""
-        cell = worker.chain[worker.place]
-        worker.process.join(timeout=10)
-        error = MadbenchError(
-            f"the worker process ended with code {worker.process.exitcode}",
-            fix="it may have run out of memory: try --jobs 1",
-        )
-        folder = self.how.store.folder(cell)
-        folder.path.mkdir(parents=True, exist_ok=True)
-        folder.write_error(error)
-        self._ended(cell, error)
-        worker.chain = None
-        self.stopping = True
-
-
-def _work(pipe: Connection, how: Execution, parent: int) -> None:
-    """A worker's whole life: take a chain, run its cells, say so; until it is given None."""
-    signal.signal(signal.SIGINT, signal.SIG_IGN)  # the parent ends its workers
-    end_with(parent)
-    from madbench.plugins import load_plugin
-
-    for plugin in how.plugins:
-        load_plugin(plugin)
-    while (chain := pipe.recv()) is not None:
-        for cell in chain:
-            pipe.send(("started", None))
-            error = _attempt(cell, how, _Throttled(pipe))
-            pipe.send(("ended", error))
-            if error is not None and not how.keep_going:
-                break
-        pipe.send(("idle", None))
-
-
-class _Throttled:
-    """Sends progress at most twice a second."""
-
-    def __init__(self, pipe: Connection):
-        self.pipe, self.last = pipe, 0.0
-
-    def __call__(self, done: int, total: int, what: str = "") -> None:
-        if time.monotonic() - self.last >= PROGRESS_SECONDS:
-            self.last = time.monotonic()
-            self.pipe.send(("progress", (done, total, what)))

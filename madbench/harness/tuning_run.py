@@ -8,7 +8,8 @@ from pathlib import Path
 
 from madbench.errors import MadbenchError, UsageError
 from madbench.harness.device import DEVICES
-from madbench.harness.executor import Execution, execute
+from madbench.harness.execution import Execution
+from madbench.harness.executor import execute
 from madbench.harness.progress import make_display
 from madbench.harness.runner import Settings
 from madbench.harness.tuning import TunePlan, TuneRequest, failed, plan_tuning, tuned_models
