@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import inspect
 import os
 from pathlib import Path
 from typing import Annotated, Any
@@ -47,7 +48,23 @@ Plugin = Annotated[
     typer.Option("--plugin", metavar="FILE|MODULE", help="Code that registers models. Repeatable.", show_default=False),
 ]
 Overwrite = Annotated[bool, typer.Option("--overwrite", help="Run finished cells again.")]
-Executor = Annotated[str, typer.Option("--executor", metavar="local|ray|slurm", help="What runs the cells.")]
+Executor = Annotated[
+    str,
+    typer.Option(
+        "--executor",
+        metavar="local|slurm|ray|print",
+        help="What runs the cells; print: a command for each training, nothing runs.",
+    ),
+]
+Cluster = Annotated[
+    list[str] | None,
+    typer.Option(
+        "--cluster",
+        metavar="KEY=VALUE",
+        help="A parameter of the jobs of slurm or ray, e.g. timeout_min=240. Repeatable.",
+        show_default=False,
+    ),
+]
 Jobs = Annotated[
     int | None, typer.Option("--jobs", help="Cells at once (default: up to 2 on CPUs).", show_default=False)
 ]
@@ -89,6 +106,7 @@ def run_command(
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Show the plan and stop.")] = False,
     overwrite: Overwrite = False,
     executor: Executor = "local",
+    cluster: Cluster = None,
     jobs: Jobs = None,
     limit: Limit = None,
     keep_checkpoint: Keep = "selected",
@@ -119,6 +137,7 @@ def plan_command(
     plugin: Plugin = None,
     overwrite: Overwrite = False,
     executor: Executor = "local",
+    cluster: Cluster = None,
     jobs: Jobs = None,
     limit: Limit = None,
     keep_checkpoint: Keep = "selected",
@@ -134,6 +153,10 @@ def _run_or_plan(**given: Any) -> None:
     from madbench.errors import Interrupted
     from madbench.harness import run
 
+    typed = dict(given)
+    printing = given["executor"] == "print" and not given["dry_run"]
+    if given["executor"] == "print":
+        given.update(executor="local", nproc=1, dry_run=True)
     if (gib := given.pop("cache_size")) is not None:
         # In the environment, so that it holds for workers and launched processes too.
         os.environ["MADBENCH_CACHE_GIB"] = str(gib)
@@ -147,11 +170,16 @@ def _run_or_plan(**given: Any) -> None:
             data=given.pop("data") or (),
             options=given.pop("set_") or (),
             plugins=given.pop("plugin") or (),
+            cluster=given.pop("cluster") or (),
             **given,
         )
     except KeyboardInterrupt:
         raise Interrupted("interrupted", fix="the same command again goes on where this one stopped") from None
-    if given["dry_run"]:
+    if printing:
+        from madbench.cli.arguments import commands_of
+
+        typer.echo("".join(f"{line}\n" for line in commands_of(result.plan, typed, _defaults())), nl=False)
+    elif given["dry_run"]:
         from madbench.cli.plan_text import plan_text
 
         typer.echo(plan_text(result.plan, Path(given["out"])), nl=False)
@@ -167,27 +195,25 @@ def _run_or_plan(**given: Any) -> None:
 
 def _launch_once_planned(given: dict[str, Any]) -> None:
     """`--nproc N`: hand over to N processes, unless this is one of them or only a plan is wanted."""
+    from madbench.cli.arguments import as_arguments
+    from madbench.errors import UsageError
     from madbench.harness.launch import launch
     from madbench.harness.processes import launched
 
     nproc, given["nproc"] = given["nproc"], 1
     if launched() or given["dry_run"]:
         return
+    if given["executor"] != "local":
+        raise UsageError(
+            f"--nproc starts processes here, --executor {given['executor']} jobs of one process",
+            fix="--executor print gives commands with --nproc, for jobs of several GPUs",
+        )
     code = launch(["run", *as_arguments(given)], nproc, given["device"])
     raise typer.Exit(code)
 
 
-def as_arguments(given: dict[str, Any]) -> list[str]:
-    """The options of a command, as one would type them."""
-    words = []
-    for name, value in given.items():
-        option = "--" + name.strip("_").replace("_", "-")
-        if value is True:
-            words.append(option)
-        elif value is not None and value is not False:
-            for one in value if isinstance(value, list) else [value]:
-                words += [option, str(one)]
-    return words
+def _defaults() -> dict[str, Any]:
+    return {name: one.default for name, one in inspect.signature(run_command).parameters.items()}
 
 
 def _print_result(result: Any, quiet: bool) -> None:

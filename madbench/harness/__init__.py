@@ -46,6 +46,7 @@ def run(
     dry_run: bool = False,
     overwrite: bool = False,
     executor: str = "local",
+    cluster: Sequence[str] = (),
     jobs: int | None = 1,
     limit: int | None = None,
     keep_checkpoint: str = "selected",
@@ -57,7 +58,8 @@ def run(
     model, protocol, task, data: one or several, as on the command line. draws, seeds: `"0-2"`, `"all"` or numbers.
     options: `key.path=value`. jobs: worker processes; None chooses, 1 stays in this process (adapters registered in a
     script are known there only). precision: `auto`, `fp32`, `bf16` or `fp16`. batch_size: examples of one forward pass,
-    `auto` to find out; updates see what the model's options say all the same. nproc: of the command line only; a script
+    `auto` to find out; updates see what the model's options say all the same. executor: `local`, `slurm` or `ray`;
+    cluster: `KEY=VALUE` parameters of its jobs (docs/clusters.md). nproc: of the command line only; a script
     trains in several processes when it is started with `accelerate launch`. Raises MadbenchError before anything has started; errors of single cells are in the
     result.
     """
@@ -73,7 +75,7 @@ def run(
 
     _check_choices(device, nproc, keep_checkpoint, on_error, jobs)
     settings = Settings(device, keep_checkpoint, overwrite, _at_once(batch_size))
-    check_executor(executor)
+    parameters = check_executor(executor, cluster)
     for plugin in plugins:
         load_plugin(plugin)
     if launched():
@@ -101,11 +103,13 @@ def run(
     if refused and on_error == "stop":
         raise _together(plan)
     store.check_writable()
-    how = Execution(store, settings, jobs, on_error == "continue", tuple(plugins))
+    how = Execution(store, settings, jobs, on_error == "continue", tuple(plugins), executor, parameters)
     with make_display(len(plan.to_do), quiet) as display:
         for line in plan.notices:
             display.say(line)
         display.say(f"{len(plan.cells)} cells, {len(plan.cells) - len(plan.to_do)} of them done before")
+        if executor != "local" and precision == "auto":
+            display.say(f"--precision auto is {request.precision} on this machine, and so in every job")
         outcome = execute([planned.cell for planned in plan.to_do], how, display)
         if outcome.not_started:
             display.say(f"{outcome.not_started} cells were not started (--on-error continue goes on after a failure)")

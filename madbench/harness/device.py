@@ -61,6 +61,16 @@ def may_have_gpu() -> bool:
     return any(Path(node).exists() for node in ("/dev/nvidiactl", "/dev/kfd", "/dev/dxg"))
 
 
+def gpu_names() -> list[str]:
+    """The GPUs that this process may use, as CUDA_VISIBLE_DEVICES would name them one by one. Asks no torch."""
+    listed = os.environ.get("CUDA_VISIBLE_DEVICES")
+    if listed is None:
+        return [str(number) for number, _ in enumerate(Path("/dev").glob("nvidia[0-9]*"))]
+    names = [name.strip() for name in listed.split(",")]
+    # -1, or nothing, ends the list.
+    return names[: next((place for place, name in enumerate(names) if name in ("", "-1")), len(names))]
+
+
 def one_thread() -> None:
     """One thread a process, unless OMP_NUM_THREADS says otherwise.
 

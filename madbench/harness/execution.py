@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
+from typing import Any
 
 from madbench.errors import MadbenchError
 from madbench.harness.cell import Cell
@@ -25,13 +26,18 @@ class Outcome:
 
 @dataclass(frozen=True)
 class Execution:
-    """How to run a plan. jobs: worker processes, None for a sensible number; 1 runs in this process."""
+    """How to run a plan. jobs: cells at once, None for a sensible number; with `local`, 1 runs in this process.
+
+    executor: `local`, `slurm` or `ray`. cluster: parameters for its jobs.
+    """
 
     store: Store
     settings: Settings
     jobs: int | None = None
     keep_going: bool = False
     plugins: tuple[str, ...] = ()
+    executor: str = "local"
+    cluster: Mapping[str, Any] = field(default_factory=dict)
 
 
 def attempt(cell: Cell, how: Execution, progress: Callable[[int, int, str], None]) -> MadbenchError | None:

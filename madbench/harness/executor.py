@@ -1,38 +1,75 @@
-"""Running the cells of a plan, in this process or in a few worker processes on this machine.
+"""Running the cells of a plan: in this process, in worker processes on this machine, or as jobs of a cluster.
 
-Cells of one training form a chain that stays in one worker: the first trains, the others predict what is missing.
+Cells of one training form a chain that stays together: the first trains, the others predict what is missing.
 """
 
 from __future__ import annotations
 
 import os
 from collections.abc import Sequence
+from typing import Any
+
+import yaml
 
 from madbench.errors import UsageError
 from madbench.harness.cell import Cell
-from madbench.harness.device import may_have_gpu
+from madbench.harness.device import gpu_names, may_have_gpu
 from madbench.harness.execution import Chain, Execution, Outcome, attempt
 from madbench.harness.processes import launched
 from madbench.harness.progress import Lines
 from madbench.harness.workers import Pool
 
+EXECUTORS = ("local", "slurm", "ray")
 
-def check_executor(name: str) -> None:
-    if name in ("ray", "slurm"):
-        raise UsageError(f"--executor {name} is not in this version", fix="use --executor local --jobs N")
-    if name != "local":
-        raise UsageError(f"--executor {name}: expected local", fix="use --executor local --jobs N")
+
+def check_executor(name: str, cluster: Sequence[str]) -> dict[str, Any]:
+    """The parameters of a cluster's jobs, from `KEY=VALUE` words (values as in YAML). Raises UsageError."""
+    if name == "print":
+        raise UsageError("executor print is of the command line", fix="use `madbench run --executor print`")
+    if name not in EXECUTORS:
+        raise UsageError(f"--executor {name}: expected {', '.join(EXECUTORS)} or print", fix="use --executor local")
+    if name == "local" and cluster:
+        raise UsageError("--cluster is for --executor slurm and ray", fix="leave it out, or choose one of them")
+    if name != "local" and launched():
+        raise UsageError(
+            f"--executor {name} starts jobs of one process, and this is one of several",
+            fix="give the commands of --executor print to the cluster: they may have --nproc",
+        )
+    return parameters_of(cluster)
+
+
+def parameters_of(words: Sequence[str]) -> dict[str, Any]:
+    found = {}
+    for word in words:
+        key, equals, value = word.partition("=")
+        if not equals or not key.isidentifier():
+            raise UsageError(f"--cluster {word}: expected KEY=VALUE", fix="e.g. --cluster timeout_min=240")
+        try:
+            found[key] = yaml.safe_load(value)
+        except yaml.YAMLError:
+            raise UsageError(f"--cluster {word}: the value is no YAML", fix="put it into quotes") from None
+    return found
 
 
 def execute(cells: Sequence[Cell], how: Execution, display: Lines) -> Outcome:
     """Run cells; a failed one leaves error.json, and ends the run unless `keep_going`."""
     chains = chains_of(cells)
     jobs = how.jobs or default_jobs(len(chains), how.settings.device)
+    if how.executor != "local" and chains:
+        return _elsewhere(chains, how, display)
     if launched():
         return _with_others(chains, how, display)
     if min(jobs, len(chains)) <= 1:
         return _in_process(chains, how, display)
-    return Pool(chains, how, display, min(jobs, len(chains))).run()
+    gpus = gpu_names() if on_gpus(how.settings.device) else []
+    return Pool(chains, how, display, min(jobs, len(chains)), gpus).run()
+
+
+def _elsewhere(chains: Sequence[Chain], how: Execution, display: Lines) -> Outcome:
+    from madbench.harness import cluster
+
+    submit = {"slurm": cluster.slurm, "ray": cluster.ray}[how.executor]
+    return cluster.run_elsewhere(submit, chains, how, how.cluster, display)
 
 
 def chains_of(cells: Sequence[Cell]) -> list[Chain]:
@@ -44,10 +81,14 @@ def chains_of(cells: Sequence[Cell]) -> list[Chain]:
 
 
 def default_jobs(chains: int, device: str) -> int:
-    """One for a GPU; on CPUs at most two: more would need the memory of as many data sets."""
-    if device == "cuda" or (device == "auto" and may_have_gpu()):
-        return 1
+    """One for each GPU; on CPUs at most two: more would need the memory of as many data sets."""
+    if on_gpus(device):
+        return max(1, min(chains, len(gpu_names())))
     return max(1, min(chains, os.cpu_count() or 1, 2))
+
+
+def on_gpus(device: str) -> bool:
+    return device == "cuda" or (device == "auto" and may_have_gpu())
 
 
 def _with_others(chains: Sequence[Chain], how: Execution, display: Lines) -> Outcome:

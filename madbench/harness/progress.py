@@ -42,14 +42,15 @@ class Lines:
 
     def finished(self, label: str, note: str = "") -> None:
         self.ended += 1
-        self.say(f"[{self.ended}/{self.cells}] {label}: done, {self._seconds(label)}{', ' + note if note else ''}")
+        told = [*([self._seconds(label)] if label in self._started else []), *([note] if note else [])]
+        self.say(f"[{self.ended}/{self.cells}] {label}: {', '.join(['done', *told])}")
 
     def failed(self, label: str, error: str) -> None:
         self.ended += 1
         self.say(f"[{self.ended}/{self.cells}] {label}: FAILED: {error}")
 
     def _seconds(self, label: str) -> str:
-        return f"{time.monotonic() - self._started.get(label, time.monotonic()):.0f} s"
+        return f"{time.monotonic() - self._started[label]:.0f} s"
 
 
 class Quiet(Lines):

@@ -21,9 +21,9 @@ PROGRESS_SECONDS = 0.5
 class _Worker:
     """A process, the chain it works on, and the pipe to it."""
 
-    def __init__(self, context, how: Execution):
+    def __init__(self, context, how: Execution, gpu: str | None):
         self.pipe, theirs = context.Pipe()
-        self.process = context.Process(target=_work, args=(theirs, how, os.getpid()), daemon=True)
+        self.process = context.Process(target=_work, args=(theirs, how, os.getpid(), gpu), daemon=True)
         self.process.start()
         theirs.close()
         self.chain: Chain | None = None
@@ -38,8 +38,11 @@ class _Worker:
 
 
 class Pool:
-    def __init__(self, chains: Sequence[Chain], how: Execution, display: Lines, jobs: int):
+    """jobs: how many workers. gpus: shared out among them, where there is more than one."""
+
+    def __init__(self, chains: Sequence[Chain], how: Execution, display: Lines, jobs: int, gpus: Sequence[str] = ()):
         self.waiting = list(chains)
+        self.gpus = gpus
         self.how, self.display, self.jobs = how, display, jobs
         self.outcome = Outcome()
         self.stopping = False
@@ -50,7 +53,7 @@ class Pool:
         for name in ("OMP_NUM_THREADS", "MKL_NUM_THREADS"):
             os.environ.setdefault(name, "1")
         context = multiprocessing.get_context("spawn")
-        workers = [_Worker(context, self.how) for _ in range(self.jobs)]
+        workers = [_Worker(context, self.how, self._gpu(number)) for number in range(self.jobs)]
         try:
             for worker in workers:
                 self._next(worker)
@@ -66,6 +69,9 @@ class Pool:
                 worker.process.join(timeout=10)
         self.outcome.not_started = sum(len(chain) for chain in self.waiting)
         return self.outcome
+
+    def _gpu(self, number: int) -> str | None:
+        return self.gpus[number % len(self.gpus)] if len(self.gpus) > 1 else None
 
     def _next(self, worker: _Worker) -> None:
         """Another chain for a worker, of the task whose rows it has read if there is one; None ends it."""
@@ -127,8 +133,10 @@ class Pool:
         self.stopping = True
 
 
-def _work(pipe: Connection, how: Execution, parent: int) -> None:
+def _work(pipe: Connection, how: Execution, parent: int, gpu: str | None) -> None:
     """A worker's whole life: take a chain, run its cells, say so; until it is given None."""
+    if gpu is not None:
+        os.environ["CUDA_VISIBLE_DEVICES"] = gpu  # before torch looks
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # the parent ends its workers
     end_with(parent)
     from madbench.plugins import load_plugin

@@ -3,6 +3,8 @@
 import io
 from types import SimpleNamespace
 
+import pytest
+
 from madbench.harness import device, executor
 from madbench.harness.progress import Lines, Quiet
 
@@ -16,11 +18,22 @@ def test_cells_of_one_training_form_a_chain_in_order():
     assert [[one.label for one in chain] for chain in executor.chains_of(cells)] == [["1", "3"], ["2"]]
 
 
-def test_one_job_on_a_gpu_and_at_most_two_on_cpus(monkeypatch):
+def test_one_job_a_gpu_and_at_most_two_on_cpus(monkeypatch):
     monkeypatch.setattr(executor.os, "cpu_count", lambda: 16)
     monkeypatch.setattr(executor, "may_have_gpu", lambda: True)
-    assert executor.default_jobs(5, "auto") == executor.default_jobs(5, "cuda") == 1
+    for names, jobs in ([], 1), (["0"], 1), (["0", "1", "2"], 3), (list("01234567"), 5):
+        monkeypatch.setattr(executor, "gpu_names", lambda names=names: names)
+        assert executor.default_jobs(5, "auto") == executor.default_jobs(5, "cuda") == jobs
     assert executor.default_jobs(5, "cpu") == 2 and executor.default_jobs(1, "cpu") == 1
+
+
+@pytest.mark.parametrize(
+    ("listed", "names"),
+    [("0,2", ["0", "2"]), ("GPU-1a, GPU-2b", ["GPU-1a", "GPU-2b"]), ("1,-1,2", ["1"]), ("", []), ("-1", [])],
+)
+def test_gpus_as_they_are_listed(monkeypatch, listed, names):
+    monkeypatch.setenv("CUDA_VISIBLE_DEVICES", listed)
+    assert device.gpu_names() == names
 
 
 def test_cpu_asks_no_torch(monkeypatch):

@@ -9,7 +9,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from madbench.cli.run import as_arguments
+from madbench.cli.arguments import as_arguments
 from madbench.errors import MadbenchError
 from madbench.harness import processes
 from madbench.harness.device import resolve_precision

@@ -9,6 +9,7 @@ import pyarrow.parquet
 import pytest
 
 from madbench.errors import NotComparable, UsageError
+from madbench.harness import executor
 
 VAL = "{name: val, kind: split}"
 SHIFT = "{name: changed-prior, kind: rows, of: val}"
@@ -284,6 +285,19 @@ def test_two_workers_give_what_one_process_gives(bench, tmp_path):
     assert all_metrics(alone) == all_metrics(workers)
 
 
+@pytest.mark.parametrize(("gpus", "seen"), [(["4", "6"], {"4", "6"}), (["4"], {"None"})])
+def test_workers_share_out_the_gpus(bench, monkeypatch, gpus, seen):
+    """A single one is left as it is: only one worker would use it, unless --jobs says otherwise."""
+    monkeypatch.delenv("CUDA_VISIBLE_DEVICES", raising=False)
+    monkeypatch.setattr(executor, "on_gpus", lambda device: True)
+    monkeypatch.setattr(executor, "gpu_names", lambda: gpus)
+    bench.plugin.write_text(
+        bench.plugin.read_text().replace('note(f"coin', "note(f\"gpu {os.environ.get('CUDA_VISIBLE_DEVICES')} coin")
+    )
+    assert bench.run("coin", draws="all", jobs=2).exit_code == 0
+    assert {line.split()[1] for line in bench.log()} == seen
+
+
 def test_a_worker_that_dies_is_a_failed_cell(bench, monkeypatch):
     monkeypatch.setenv("KILL_AT", "3")
     result = bench.run(["stepper"], draws="all", jobs=2)
@@ -298,7 +312,6 @@ def test_a_worker_that_dies_is_a_failed_cell(bench, monkeypatch):
         ({"batch_size": "some"}, "expected a number from 1 on, or auto"),
         ({"nproc": 2}, "one process already"),
         ({"nproc": 0}, "at least 1"),
-        ({"executor": "slurm"}, "not in this version"),
         ({"executor": "cloud"}, "expected local"),
         ({"device": "tpu"}, "expected auto, cpu, cuda"),
         ({"draws": "7"}, "declared are 0, 1"),
