@@ -150,13 +150,18 @@ def plan_command(
 
 
 def _run_or_plan(**given: Any) -> None:
-    from madbench.errors import Interrupted
+    from madbench.errors import Interrupted, UsageError
     from madbench.harness import run
 
     typed = dict(given)
     printing = given["executor"] == "print" and not given["dry_run"]
     if given["executor"] == "print":
         given.update(executor="local", nproc=1, dry_run=True)
+    elif given["executor"] != "local" and given["jobs"] is not None:
+        raise UsageError(
+            f"--jobs is for cells on this machine, --executor {given['executor']} has its own bounds",
+            fix="e.g. --cluster slurm_array_parallelism=8, or num_cpus=4 for ray",
+        )
     if (gib := given.pop("cache_size")) is not None:
         # In the environment, so that it holds for workers and launched processes too.
         os.environ["MADBENCH_CACHE_GIB"] = str(gib)

@@ -120,8 +120,7 @@ def slurm(chains: Sequence[Chain], how: Execution, parameters: Mapping[str, Any]
     chosen = dict(parameters)
     try:
         executor = submitit.AutoExecutor(folder=how.store.out / LOGS, cluster=chosen.pop("cluster", "slurm"))
-        at_a_time = {} if how.jobs is None or executor.cluster != "slurm" else {"slurm_array_parallelism": how.jobs}
-        executor.update_parameters(**{"name": "madbench", **at_a_time, **chosen})
+        executor.update_parameters(**{"name": "madbench", **chosen})
     except (RuntimeError, NameError, TypeError, ValueError, AssertionError) as problem:
         text = " ".join(str(problem).split())
         raise UsageError(f"--executor slurm: {text}", fix="correct --cluster, or use --executor print") from None

@@ -26,7 +26,7 @@ class Outcome:
 
 @dataclass(frozen=True)
 class Execution:
-    """How to run a plan. jobs: cells at once, None for a sensible number; with `local`, 1 runs in this process.
+    """How to run a plan. jobs: cells at once with `local`, None for a sensible number; 1 runs in this process.
 
     executor: `local`, `slurm` or `ray`. cluster: parameters for its jobs.
     """

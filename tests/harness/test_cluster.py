@@ -121,6 +121,8 @@ def test_a_printed_command_names_what_was_named(madbench):
     model = "leaderboards/mini-tuned/student-tuned.yaml"
     asked = ("run", "--model", model, "--protocol", "lowshot-1pct", "--task", "vqa", "--data", "mini")
     assert madbench(*asked, "--executor", "print", "--dry-run").out.endswith("in training\n")  # the plan
+    refused = madbench(*asked, "--executor", "ray", "--jobs", "2")
+    assert refused.code == 2 and "--jobs is for cells on this machine" in refused.err
     refused = madbench(*asked, "--executor", "slurm", "--nproc", "2")
     assert refused.code == 2 and "jobs of one process" in refused.err and "--executor print" in refused.err
 
