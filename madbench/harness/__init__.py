@@ -56,12 +56,12 @@ def run(
     """Run models through protocols; finished cells are left alone, interrupted ones go on.
 
     model, protocol, task, data: one or several, as on the command line. draws, seeds: `"0-2"`, `"all"` or numbers.
-    options: `key.path=value`. jobs: worker processes of `local`; None chooses, 1 stays in this process (adapters registered in a
-    script are known there only). precision: `auto`, `fp32`, `bf16` or `fp16`. batch_size: examples of one forward pass,
+    options: `key.path=value`. precision: `auto`, `fp32`, `bf16` or `fp16`. batch_size: examples of one forward pass,
     `auto` to find out; updates see what the model's options say all the same. executor: `local`, `slurm` or `ray`;
-    cluster: `KEY=VALUE` parameters of its jobs (docs/clusters.md). nproc: of the command line only; a script
-    trains in several processes when it is started with `accelerate launch`. Raises MadbenchError before anything has started; errors of single cells are in the
-    result.
+    cluster: `KEY=VALUE` parameters of its jobs (docs/clusters.md). jobs: worker processes of `local`; None chooses, 1
+    stays in this process (adapters registered in a script are known there only). nproc: of the command line only; a
+    script trains in several processes when it is started with `accelerate launch`.
+    Raises MadbenchError before anything has started; errors of single cells are in the result.
     """
     from madbench.harness.device import resolve_precision
     from madbench.harness.execution import Execution
