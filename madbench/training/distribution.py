@@ -7,7 +7,7 @@ hours: rank 0 reads data, scores and writes while the others wait.
 
 from __future__ import annotations
 
-import functools
+import gc
 import os
 from datetime import timedelta
 from typing import Any
@@ -53,15 +53,27 @@ class LaunchedGroup(Group):
         return found
 
     def close(self) -> None:
-        """Leave without the complaint of a process that forgot to."""
+        """Leave, and end the threads that carried messages and gradients.
+
+        gloo's threads give tensors back to Python after a message has arrived. One that does so while the interpreter
+        shuts down aborts the process, so every reference to a group goes first (data parallel keeps some in cycles):
+        a group that nobody holds waits for its threads.
+        """
+        del self._messages
+        gc.collect()
         torch.distributed.destroy_process_group()
 
 
-@functools.cache
+_ours: Group | None = None
+
+
 def group(device: str = "cpu") -> Group:
-    """The group this process belongs to; started on the first call."""
-    launched = {"RANK", "LOCAL_RANK", "MASTER_ADDR"} <= os.environ.keys()
-    return LaunchedGroup(device) if launched and int(os.environ.get("WORLD_SIZE", "1")) > 1 else Group()
+    """The group this process belongs to; started on the first call, whose device it keeps."""
+    global _ours
+    if _ours is None:
+        launched = {"RANK", "LOCAL_RANK", "MASTER_ADDR"} <= os.environ.keys()
+        _ours = LaunchedGroup(device) if launched and int(os.environ.get("WORLD_SIZE", "1")) > 1 else Group()
+    return _ours
 
 
 def accelerator_for(device: str, precision: str = "fp32") -> Accelerator:

@@ -90,8 +90,8 @@ RULES = {
     "4.1 image_id has at most 12 digits, no sign": (Q, put(image_id=-910102), "'image_id' is negative"),
     "4.1 question is there": (Q, drop("question"), "'question' is missing"),
     "4.1 question is text": (Q, put(question=None), "'question' must be text, got None"),
-    "4.1 a question is an object": (Q, "a question", "questions[2] is not an object"),
-    "4.1 an annotation is an object": (A, ["x"], "annotations[2] is not an object"),
+    "4.1 a question is an object": (Q, "a question", "questions[2]: not an object"),
+    "4.1 an annotation is an object": (A, ["x"], "annotations[2]: not an object"),
     **{
         f"4.1 {name} of an annotation": (A, drop(name), f"'{name}' is missing")
         for name in ("question_type", "multiple_choice_answer", "answers", "image_id", "answer_type", "question_id")
