@@ -15,16 +15,17 @@ run() { $MADBENCH run --data mini --out "$OUT" --jobs "${JOBS:-2}" --quiet "$@";
 
 rows=$(models student naive-kd clip-td mad mad-pool student-pool clip-probe text-only)
 blind=$(models image-only overlap majority random)
+# More updates for the student, and teachers that know nothing.
 controls=$(models student-doubled c3-random-teacher)
 
 run --protocol lowshot-1pct --draws all $rows $blind $controls
-run --protocol domainshift --seeds all $(models student mad text-only)
-run --protocol domainshift $blind
-run --protocol lowshot-5pct --draws 0 $rows
+run --protocol domainshift --seeds all $(models student student-doubled mad text-only)
+run --protocol domainshift $blind $(models clip-probe)
 
 # Plain fine-tuning and one distilled row, tuned alike on another world: the same trials, the same number of updates.
-$MADBENCH tune $(models student naive-kd) --protocol lowshot-1pct --data mini --out "$OUT" --trials 4 --quiet \
+$MADBENCH tune $(models student naive-kd) --protocol lowshot-1pct --data mini --out "$OUT" --trials 8 --quiet \
     --space "$TUNED/space.yaml" --write-dir "$TUNED"
 run --protocol lowshot-1pct --draws all $(models "$TUNED/student-tuned.yaml" "$TUNED/naive-kd-tuned.yaml")
 
-run --protocol lowshot-10pct --draws all $rows
+run --protocol lowshot-10pct --draws all $rows $controls
+run --protocol lowshot-5pct --draws 0 $rows
