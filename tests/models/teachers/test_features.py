@@ -217,7 +217,7 @@ def test_of_two_processes_one_computes_and_the_other_waits(tmp_path):
     workers = [context.Process(target=_compute, args=(str(tmp_path), queue)) for _ in range(3)]
     for worker in workers:
         worker.start()
-    results = sorted(queue.get(timeout=60) for _ in workers)
+    results = sorted(queue.get(timeout=240) for _ in workers)
     for worker in workers:
         worker.join()
     assert results == [(0, True), (0, True), (50, True)]
