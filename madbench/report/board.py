@@ -17,7 +17,7 @@ from madbench.errors import DataMissing, UsageError, did_you_mean
 from madbench.report.curves import build_curves, rounded
 from madbench.report.design import design_lines
 from madbench.report.facts import facts
-from madbench.report.filling import absent, fill_task
+from madbench.report.filling import absent, baseline_of, candidates, fill_task
 from madbench.report.grouping import Part, columns_of, rows_of, split_by_content
 from madbench.report.inline import plain
 from madbench.report.mixing import suffix, together
@@ -41,13 +41,6 @@ def build_board(
     records = [record for record in runs.records if include_limited or not record.limited]
     if not records:
         raise _nothing(runs, limited)
-    models = {record.model for record in records}
-    if baseline != BASELINE and baseline.partition("#")[0] not in models:
-        hint = did_you_mean(baseline, models)
-        raise UsageError(
-            f"no record of the baseline '{baseline}'" + (f"; {hint}" if hint else ""),
-            fix=f"choose one of {', '.join(sorted(models))}",
-        )
     board = Board(baseline, [], [], [], interval=interval, extent=extent or Extent())
     sections: dict[tuple, list[Record]] = defaultdict(list)
     for record in records:
@@ -71,8 +64,10 @@ def build_board(
             finish(table, baseline)
         board.tables += tables
         board.problems += [f"{tables[0].protocol} on {tables[0].source}: {problem}" for problem in problems]
+    if baseline != BASELINE:
+        _refuse_unknown(baseline, board.tables)
     if "curve" in board.shown:
-        board.curves = build_curves(board.tables, baseline)
+        board.curves = build_curves(board.tables)
     board.incomplete = [failure_line(one) for one in runs.failures if id(one) not in placed]
     board.problems += board.incomplete
     return board
@@ -100,8 +95,12 @@ def build_table(
     rows = rows_of(records, interval, extent)
     table_rows = [row for row, _ in rows.values()]
     problems: list[str] = []
+    unclear = {}
     for task in tasks:
         fill_task(task, columns, rows, baseline, failures, problems, extent)
+        named = [row.label for row in candidates(rows, task, baseline)]
+        if named and baseline_of(rows, task, baseline) is None:
+            unclear[task] = sorted(named)
     failed_only = {one.model for one in failures} - {row.model for row in table_rows}
     for model in sorted(failed_only):
         row = Row(model, model, False, False, "closed", seen=False)
@@ -123,6 +122,7 @@ def build_table(
         facts=facts(records, tasks),
         notes=notes(records, groups, hidden),
         incomplete=incomplete(groups, tasks, failures),
+        unclear=unclear,
     )
     table.doubts = list(problems)
     if part.why:
@@ -140,9 +140,21 @@ def _fraction(records: Sequence[Record]) -> float:
 
 def finish(table: Table, baseline: str) -> None:
     """The sentences that rest on the table as a whole."""
-    if not any(row.baseline for row in table.rows):
-        table.notes.insert(0, no_baseline(baseline))
+    compared = {task for row in table.rows if row.baseline for task in row.costs}
+    for task in table.tasks if compared or table.unclear else [""]:
+        if task not in compared:
+            table.notes.insert(0, no_baseline(baseline, task, table.unclear.get(task, [])))
     table.notes += [*design_lines(table, baseline), *map(plain, table.doubts)]
+
+
+def _refuse_unknown(baseline: str, tables: Sequence[Table]) -> None:
+    known = {name for table in tables for row in table.rows if row.costs for name in (row.label, row.model)}
+    if baseline not in known:
+        hint = did_you_mean(baseline, known)
+        raise UsageError(
+            f"no record of the baseline '{baseline}'" + (f"; {hint}" if hint else ""),
+            fix=f"choose one of {', '.join(sorted(known))}",
+        )
 
 
 def _nothing(runs: Runs, limited: Sequence[Record]) -> DataMissing:

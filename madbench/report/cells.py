@@ -13,6 +13,7 @@ if TYPE_CHECKING:
     from madbench.report.tables import Cell, Row, Table
 
 NOTHING = "–"
+ITEMS_ONLY = "items only"
 
 
 @dataclass(frozen=True)
@@ -48,7 +49,9 @@ def difference(cell: Cell, usual: str | None = None) -> Text:
     if found is None:
         return Text("mixed" if cell.mixed else NOTHING)
     # Fewer runs than the row has: only shared draws can be paired.
-    count = "" if runs(found) == runs(cell.estimate) else f" (n={runs(found)})"
+    about = [] if runs(found) == runs(cell.estimate) else [f"n={runs(found)}"]
+    about += [ITEMS_ONLY] if found.thin else []
+    count = f" ({', '.join(about)})" if about else ""
     if found.half_width is None:
         return Text(f"{percent(found.value, sign=True)}{count}", number=found.value)
     return Text(f"{interval(found)} {found.verdict or NOTHING}{count}", number=found.value)

@@ -80,7 +80,7 @@ def rounded(fraction: float) -> float:
     return float(f"{fraction:.2g}")
 
 
-def build_curves(tables: Sequence, baseline: str) -> list[Curve]:
+def build_curves(tables: Sequence) -> list[Curve]:
     """The curves that tables of a board allow; each needs two fractions. Limited rows and tables apart stay out."""
     families: dict[tuple, dict[str, dict[str, Point]]] = defaultdict(lambda: defaultdict(dict))
     digests: dict[int, str] = {}
@@ -111,7 +111,7 @@ def build_curves(tables: Sequence, baseline: str) -> list[Curve]:
                 )
                 point = replace(point, blind=row.blind, rank=cell.rank, verdict=cell.verdict)
                 families[(*family, point.closed, point.items or 0, items)][table.protocol][row.label] = point
-                if row.baseline and row.model == baseline.partition("#")[0]:
+                if row.baseline:
                     standard[table.source, task].add(row.label)
     curves: list[Curve] = []
     for key in sorted(families):
@@ -120,7 +120,7 @@ def build_curves(tables: Sequence, baseline: str) -> list[Curve]:
         if any(count > 1 for count in seen.values()):
             number = 1 + sum((one.source, one.task, one.condition) == (key[1], key[3], key[4]) for one in curves)
             labels = standard[key[1], key[3]]
-            curves.append(_curve(key, number, chosen, left_out, labels, baseline))
+            curves.append(_curve(key, number, chosen, left_out, labels))
     return curves
 
 
@@ -137,7 +137,7 @@ def _one_protocol_a_fraction(protocols: Mapping[str, Mapping[str, Point]]) -> tu
     return chosen, left_out
 
 
-def _curve(key, number, chosen, left_out, labels, baseline) -> Curve:
+def _curve(key, number, chosen, left_out, labels) -> Curve:
     _, source, _, task, condition, metric, *_ = key
     fractions = list(chosen)
     by_label: dict[str, dict[float, Point]] = defaultdict(dict)

@@ -19,10 +19,21 @@ from madbench.report.tables import COSTS, Cell, Column, Row
 
 
 def baseline_of(rows: Mapping[str, tuple[Row, dict[str, Group]]], task: str, baseline: str) -> Row | None:
-    """The row others are compared with in a task; None when there is none, or more than one by that name."""
-    here = [row for row, groups in rows.values() if task in groups and baseline in (row.label, row.model)]
-    full = [row for row in here if not row.limited] or here
-    return full[0] if len(full) == 1 else None
+    """The row others are compared with in a task; None when there is none, or more than one that could be meant.
+
+    A label names its row; the name of a model means its closed row that is not limited, and if it has none, the others.
+    """
+    here = candidates(rows, task, baseline)
+    closed = [row for row in here if row.division == "closed" and not row.limited]
+    for found in ([row for row in here if row.label == baseline and baseline != row.model], closed, here):
+        if found:
+            return found[0] if len(found) == 1 else None
+    return None
+
+
+def candidates(rows: Mapping[str, tuple[Row, dict[str, Group]]], task: str, baseline: str) -> list[Row]:
+    """The rows of a task that the name of a baseline could mean."""
+    return [row for row, groups in rows.values() if task in groups and baseline in (row.label, row.model)]
 
 
 def fill_task(task, columns, rows, baseline, failures, problems, extent) -> None:
@@ -62,9 +73,10 @@ def fill_task(task, columns, rows, baseline, failures, problems, extent) -> None
         if group is not standard:
             group.forget()
     closed = [row.label for row, _ in rows.values() if row.division == "closed" and not row.limited]
-    limited = [row.label for row, _ in rows.values() if row.limited]
     for column in compared:
-        differences = corrected({row.label: row.cells[column].difference for row, _ in rows.values()}, limited)
+        found = {row.label: row.cells[column].difference for row, _ in rows.values()}
+        thin = {label for label, one in found.items() if one is not None and one.thin}
+        differences = corrected(found, [label for label in found if label not in closed or label in thin])
         ranks = ranks_of(standings.pop(column), closed, column.condition, column.metric)
         for row, _ in rows.values():
             row.cells[column] = replace(row.cells[column], difference=differences[row.label], rank=ranks.get(row.label))

@@ -71,14 +71,14 @@ def _in_order(content: tuple[str, str, frozenset, frozenset]) -> tuple:
 def rows_of(
     records: Sequence[Record], interval: str = "t", extent: Extent | None = None
 ) -> dict[str, tuple[Row, dict[str, Group]]]:
-    """label -> the row and its runs by task. Options or weights that differ under one name make several rows."""
+    """label -> the row and its runs by task. Options or weights that differ under one name make several rows, and names
+    with a hash, in the tasks where they do."""
     together: dict[tuple, list[Record]] = defaultdict(list)
     for record in records:
-        together[_family(record), record.task, _options(record)].append(record)
+        together[family(record), record.task, _options(record)].append(record)
     variants: dict[tuple, int] = defaultdict(int)
-    for family, task, _ in together:
-        variants[family, task] += 1
-    several = {family for (family, _), count in variants.items() if count > 1}
+    for whose, task, _ in together:
+        variants[whose, task] += 1
     units = {} if extent is None else extent.units
     readers = {
         task: Predictions(units.setdefault((source, task), {}))
@@ -86,7 +86,8 @@ def rows_of(
     }
     rows: dict[str, tuple[Row, dict[str, Group]]] = {}
     for ((model, division, limited), task, options), here in together.items():
-        label = model + (f"#{_short_hash(*options)}" if (model, division, limited) in several else "")
+        several = variants[(model, division, limited), task] > 1
+        label = model + (f"#{_short_hash(*options)}" if several else "")
         label += "" if division == "closed" else f" ({division})"
         label += "*" if limited else ""
         if label not in rows:
@@ -165,7 +166,8 @@ def id_condition(record: Record, condition: str) -> str:
     return origin
 
 
-def _family(record: Record) -> tuple:
+def family(record: Record) -> tuple[str, str, bool]:
+    """What the rows of one model have in common, whatever their options: its name, division, and whether it is limited."""
     return record.model, record.content.get("division", "closed"), record.limited
 
 

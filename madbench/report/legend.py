@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from madbench.report import shifts
 from madbench.report.blocks import Block, Bullets, Words
+from madbench.report.cells import ITEMS_ONLY
 from madbench.report.inline import code
 from madbench.report.marks import EXTERNAL
 from madbench.report.tables import Board
@@ -20,6 +21,10 @@ DIFFERENCE = (
     "Δ: the row minus the baseline, {baseline}, paired on shared draws and items. **better**, **worse**, **tie**: tested at "
     "5 % with Holm's correction for the column. The interval beside it does not have that correction, so at a tie it may leave "
     "out 0."
+)
+THIN = (
+    f"`{ITEMS_ONLY}` behind a difference: the two rows share one run although one of them has more, so the luck of that training "
+    "is not counted; such a row changes no other row's verdict and pushes none down."
 )
 RANK = (
     "`#`: rank, 1 + the number of rows that are significantly better in paired tests, corrected likewise; ties share a rank "
@@ -43,6 +48,8 @@ def legend(board: Board) -> list[Block]:
     rows = [row for table in board.tables for row in table.rows]
     if any(row.baseline for row in rows):
         lines.append(DIFFERENCE.format(baseline=code(board.baseline)))
+    if any(cell.difference is not None and cell.difference.thin for row in rows for cell in row.cells.values()):
+        lines.append(THIN)
     lines.append(RANK)
     if "shift" in board.shown and any(column.role == "shift-worst" for one in board.tables for column in one.columns):
         lines.append(shifts.PICKED)

@@ -51,6 +51,7 @@ def together(tables: Sequence[Table], parts: Sequence[Part]) -> Table:
         doubts=[line for table in tables for line in table.doubts],
         contents=contents,
         compared=compared,
+        unclear={task: rows for table in reversed(tables) for task, rows in table.unclear.items()},
     )
 
 

@@ -26,18 +26,16 @@ def holm(p_values: Sequence[float]) -> list[float]:
     return adjusted
 
 
-def ranks(
-    labels: Sequence[str], judges: Sequence[str], tests: Mapping[tuple[str, str], tuple[float, float]]
-) -> dict[str, int]:
+def ranks(judges: Mapping[str, Sequence[str]], tests: Mapping[tuple[str, str], tuple[float, float]]) -> dict[str, int]:
     """Row -> 1 + the number of judges that are significantly better than it, Holm over the row's own family.
 
-    judges: the rows that may push others down. tests: (a, b) -> (a minus b, p-value), either order of a pair; a pair
+    judges: row -> the rows that may push it down. tests: (a, b) -> (a minus b, p-value), either order of a pair; a pair
     that is absent could not be compared and counts for nothing. A row with no test at all has no rank.
     Ties are not transitive: A may tie with B and B with C while A is better than C, so ranks may skip and repeat.
     """
     found = {}
-    for label in labels:
-        others = [other for other in judges if other != label]
+    for label, above in judges.items():
+        others = [other for other in above if other != label]
         against = [(other, test) for other in others if (test := _test(tests, other, label)) is not None]
         if not against:
             continue

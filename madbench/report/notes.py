@@ -6,6 +6,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from madbench.report.answer_space import vocabularies
+from madbench.report.grouping import family
 from madbench.report.inline import code, codes, plain
 from madbench.report.marks import attacks, declared
 from madbench.report.records import Failure, Record
@@ -21,8 +22,15 @@ MINI_LINE = (
 )
 
 
-def no_baseline(baseline: str) -> str:
-    return f"No differences: no single row of the baseline {code(baseline)} is here."
+def no_baseline(baseline: str, task: str = "", rows: Sequence[str] = ()) -> str:
+    """Why a task (or, without one, a table) has no differences. rows: those that could be the baseline, if several."""
+    where = f" on {task_title(task)}" if task else ""
+    if rows:
+        return (
+            f"No differences{where}: {len(rows)} rows could be the baseline {code(baseline)}: {codes(rows)}; "
+            "choose one with `--baseline`."
+        )
+    return f"No differences{where}: no row of the baseline {code(baseline)} is here."
 
 
 def notes(records: Sequence[Record], groups: Mapping, hidden: Sequence[Record]) -> list[str]:
@@ -61,12 +69,15 @@ def notes(records: Sequence[Record], groups: Mapping, hidden: Sequence[Record]) 
 def incomplete(groups: Mapping, tasks: Sequence[str], failures: Sequence[Failure]) -> list[str]:
     """What rows lack of the runs that some row has, then what failed."""
     lines = []
+    families = {label: family(next(iter(by_task.values())).any) for label, by_task in groups.items()}
     for task in tasks:
+        elsewhere = {families[label] for label in groups if task in groups[label]}
         grid = sorted({run for by_task in groups.values() if task in by_task for run in by_task[task].runs})
         for label in sorted(groups):
             has = groups[label][task].runs if task in groups[label] else {}
             lacking = [run for run in grid if run not in has]
-            if lacking:
+            # Where a model has several variants in a task, its row of the other tasks has none there.
+            if lacking and (has or families[label] not in elsewhere):
                 what = "all runs" if not has else ", ".join(f"draw {draw} seed {seed}" for draw, seed in lacking)
                 lines.append(f"not run: {label}, {task_title(task)}: {what}")
     return lines + [failure_line(failure) for failure in failures]

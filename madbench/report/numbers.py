@@ -140,7 +140,9 @@ class Group:
                 found = paired_difference(*aligned, basis=mine.basis)
                 if self.interval == "bootstrap":
                     found = with_bootstrap(found, [Term(1.0, aligned[0] - aligned[1], aligned[2])])
-        return found.over(**mine.counts)
+        thin = len(mine.records) == 1 and max(len(self.runs), len(baseline.runs)) > 1
+        fewest = {name: min(count, theirs.counts[name]) for name, count in mine.counts.items()}
+        return replace(found, thin=thin).over(**fewest)
 
     def totals(self, condition: str, metric: str) -> Standing | None:
         """What comparisons with other rows need of this one, None without item scores."""
@@ -242,6 +244,16 @@ class Standing:
         found = self.group.difference(other.group, condition, metric)
         return None if found is None or found.p is None else (found.value, found.p)
 
+    def may_judge(self, other: Standing) -> bool:
+        """Whether a test against `other` counts the luck of its training, where `other` has runs that tell of it.
+
+        One lucky draw beats the mean of five in a third of all comparisons of equal models, were it tested on that draw's
+        items alone; so a row with a single run in common pushes no row down that has several.
+        """
+        if len(other.group.runs) == 1 or _draws(self.rested) == _draws(other.rested):
+            return True
+        return len(_replicates(self.group.runs, other.group.runs).records) > 1
+
 
 def _draws(rested: tuple[tuple[tuple[int, int], ...], ...]) -> tuple:
     """What must agree for replicates to pair one by one: their draws; the seeds where a single draw has several."""
@@ -271,6 +283,6 @@ def _shared_items(
     if first[1] is second[1]:
         return first[0], second[0], first[1].units
     shared, left, right = np.intersect1d(first[1].ids, second[1].ids, assume_unique=True, return_indices=True)
-    if not len(shared):
-        return None
+    if not len(shared) or not np.array_equal(first[1].units[left], second[1].units[right]):
+        return None  # none in common, or the same names for items of other images
     return first[0][:, left], second[0][:, right], first[1].units[left]

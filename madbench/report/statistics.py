@@ -37,6 +37,8 @@ class Estimate:
     draw_variance, item_variance: the two parts of the variance of the value; draw_variance is None with one replicate.
     p, p_holm: of a difference, that the true one is zero: alone, and corrected for the differences beside it in a column.
     bounds: the ends of an interval that is not value ± half_width (bootstrap); half_width is then half its length.
+    thin: of a difference, whether it rests on one run of each row although one of them has more: the luck of training,
+    which the scores beside it count, is then not in it.
     """
 
     value: float
@@ -53,6 +55,7 @@ class Estimate:
     p: float | None = None
     p_holm: float | None = None
     bounds: tuple[float, float] | None = None
+    thin: bool = False
 
     @property
     def low(self) -> float | None:

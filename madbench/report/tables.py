@@ -146,7 +146,8 @@ class Table:
     """One protocol on one source. why: why this is not the main table, or empty. contents: of a mixed table, else none.
 
     compared: task -> the content among whose rows there are differences and ranks, in a mixed table. doubts: where
-    predictions and records do not agree.
+    predictions and records do not agree. unclear: task -> the rows that the baseline's name could mean, where it has no
+    differences because there are several.
 
     headline: (task, condition) -> the metric that stands for it: the task's primary one, or another where a condition
     is scored otherwise (GQA-OOD has one answer a question, so no soft accuracy).
@@ -166,6 +167,7 @@ class Table:
     doubts: list[str] = field(default_factory=list)
     contents: list[Content] = field(default_factory=list)
     compared: dict[str, Content] = field(default_factory=dict)
+    unclear: dict[str, list[str]] = field(default_factory=dict)
 
     def rows_of(self, task: str) -> list[Row]:
         """The rows of a table about one task: where it is mixed, a model without runs of it only if it has no others."""

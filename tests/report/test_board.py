@@ -201,10 +201,40 @@ def test_an_unknown_baseline_gets_a_suggestion(study):
         board_of(study, baseline="stduent")
 
 
+def test_a_baseline_is_the_closed_row_of_that_name_and_can_be_named_by_its_label(cells):
+    cells.write("student")
+    cells.write("student", division="external", train_id="theirs")
+    cells.write("mad")
+    table = board_of(cells).tables[0]
+    assert [row.label for row in table.rows if row.baseline] == ["student"]
+    assert cell(table, "mad").difference is not None
+    table = board_of(cells, baseline="student (external)").tables[0]
+    assert [row.label for row in table.rows if row.baseline] == ["student (external)"]
+
+
+def test_two_rows_that_could_be_the_baseline_are_named_with_the_way_out(cells):
+    def variant(content):
+        content["model"]["spec_hash"] = "f" * 64
+
+    for task in ("snli_ve", "vqa"):
+        cells.write("student", task)
+        cells.write("mad", task)
+    cells.write("student", "vqa", train_id="other", edit=variant)
+    table = board_of(cells).tables[0]
+    assert cell(table, "mad").difference is not None
+    (note,) = [note for note in table.notes if note.startswith("No differences")]
+    assert note.startswith("No differences on VQA: 2 rows could be the baseline `student`: `student#")
+    label = note.partition(": `")[2].partition("`")[0]
+    table = board_of(cells, baseline=label).tables[0]
+    assert cell(table, "mad", "val", metric="vqa_accuracy").difference is not None
+    assert {row.label for row in table.rows} == {"student", "mad", label, *note.split("`")[3:6:2]}
+    assert table.incomplete == [], "a model torn apart in one task is whole in the other"
+
+
 def test_no_default_baseline_is_a_note(cells):
     cells.write("mad")
     table = board_of(cells).tables[0]
-    assert any("no single row of the baseline `student`" in note for note in table.notes)
+    assert any("no row of the baseline `student`" in note for note in table.notes)
 
 
 def test_limited_runs_pair_with_the_baseline_on_the_items_they_have(cells):

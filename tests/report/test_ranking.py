@@ -81,15 +81,70 @@ def test_other_divisions_get_a_rank_and_push_nobody_down(cells, division):
     }  # fmt: skip
 
 
+@pytest.mark.parametrize("division", ["external", "open"])
+def test_other_divisions_change_no_verdict(cells, division):
+    rng = np.random.default_rng(1)
+    for model in ("student", "mad"):
+        cells.write(model, scores=rng.random(60) < (0.5 if model == "student" else 0.72))
+    before = found(cells)
+    for place in range(8):
+        cells.write(f"theirs-{place}", scores=rng.random(60) < 0.5, division=division)
+    after = found(cells)
+    assert {label: after[label].verdict for label in before} == {label: cell.verdict for label, cell in before.items()}
+    assert after["mad"].difference.p_holm == before["mad"].difference.p_holm
+
+
 def test_rows_with_other_draws_are_compared_on_those_they_share(cells):
     for draw in range(3):
         cells.write("student", draw=draw, scores=right(0.2))
     cells.write("mad", draw=2, scores=right(0.9))
     cells.write("clip-td", draw=7, scores=right(0.9))
     cells_of = found(cells)
-    assert (cells_of["mad"].rank, cells_of["student"].rank) == (1, 2)
     assert (cells_of["mad"].difference.draws, cells_of["mad"].difference.basis) == (1, "items")
+    assert (cells_of["mad"].difference.verdict, cells_of["mad"].difference.thin) == ("better", True)
     assert (cells_of["clip-td"].rank, cells_of["clip-td"].difference) == (None, None)
+
+
+def test_a_single_lucky_draw_pushes_no_row_of_several_down(cells):
+    for draw in range(3):
+        cells.write("student", draw=draw, scores=right(0.2))
+        cells.write("mad", draw=draw, scores=right(0.5))
+    before = found(cells)
+    cells.write("quick", draw=1, scores=right(0.9))
+    after = found(cells)
+    assert {label: (after[label].rank, after[label].verdict) for label in before} == {
+        label: (cell.rank, cell.verdict) for label, cell in before.items()
+    }
+    assert (before["student"].rank, before["mad"].rank, after["quick"].rank) == (2, 1, 1)
+    text = madbench.report([cells.root])
+    assert "better (items only)" in text and "changes no other row's verdict" in text
+    assert "items only)" not in "".join(line for line in text.splitlines() if line.startswith("| mad "))
+
+
+def test_two_shared_draws_are_enough_to_push_a_row_down(cells):
+    for draw in range(3):
+        cells.write("student", draw=draw, scores=right(0.2))
+    for draw in range(2):
+        cells.write("mad", draw=draw, scores=right(0.9))
+    cells_of = found(cells)
+    assert (cells_of["student"].rank, cells_of["mad"].difference.thin) == (2, False)
+    assert "items only)" not in madbench.report([cells.root])
+
+
+def test_a_difference_of_several_seeds_and_one_says_what_it_leaves_out(cells):
+    cells.write("student", scores=right(0.2))
+    for seed in range(3):
+        cells.write("mad", seed=seed, scores=right(0.5 + seed / 10))
+    difference = found(cells)["mad"].difference
+    assert (difference.basis, difference.thin, difference.runs) == ("items", True, 1)
+    assert "(n=1×1, items only)" in madbench.report([cells.root])
+
+
+def test_items_of_other_images_are_not_paired(cells):
+    cells.write("student", scores=right(0.2))
+    cells.images = 30
+    cells.write("mad", scores=right(0.9))
+    assert found(cells)["mad"].difference.half_width is None
 
 
 def test_both_ways_to_a_test_agree(cells):
