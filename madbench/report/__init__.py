@@ -119,11 +119,9 @@ def _refuse_stale(path: Path, text: str) -> None:
 
     old, new = path.read_text(encoding="utf-8").splitlines(), text.splitlines()
     start = old.index(new[0]) if new[0] in old else 0
-    changes = [
-        line
-        for line in difflib.unified_diff(old[start:], new, lineterm="", n=0)
-        if not line.startswith(("---", "+++", "@@"))
-    ]
+    # The first two lines name the files; a changed line that begins with dashes looks like them.
+    compared = list(difflib.unified_diff(old[start:], new, lineterm="", n=0))[2:]
+    changes = [line for line in compared if not line.startswith("@@")]
     if changes:
         shown = "\n  ".join(line if len(line) <= 200 else line[:197] + "..." for line in changes[:12])
         more = f"\n  and {len(changes) - 12} more" if len(changes) > 12 else ""

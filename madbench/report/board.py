@@ -16,12 +16,12 @@ from collections.abc import Sequence
 from madbench.errors import DataMissing, UsageError, did_you_mean
 from madbench.report.curves import build_curves, rounded
 from madbench.report.design import design_lines
-from madbench.report.facts import facts
+from madbench.report.facts import facts, undeclared
 from madbench.report.filling import absent, baseline_of, candidates, fill_task
 from madbench.report.grouping import Part, columns_of, rows_of, split_by_content
 from madbench.report.inline import plain
 from madbench.report.mixing import suffix, together
-from madbench.report.notes import failure_line, incomplete, no_baseline, notes
+from madbench.report.notes import failure_line, incomplete, limited_only, no_baseline, notes
 from madbench.report.records import Failure, Record, Runs
 from madbench.report.tables import BASELINE, MINI, Board, Column, Extent, Row, Table
 from madbench.report.titles import task_title
@@ -68,7 +68,10 @@ def build_board(
         _refuse_unknown(baseline, board.tables)
     if "curve" in board.shown:
         board.curves = build_curves(board.tables)
-    board.incomplete = [failure_line(one) for one in runs.failures if id(one) not in placed]
+    unseen = [
+        one for one in limited if not include_limited and (one.source != MINI, one.source, one.protocol) not in sections
+    ]
+    board.incomplete = [failure_line(one) for one in runs.failures if id(one) not in placed] + limited_only(unseen)
     board.problems += board.incomplete
     return board
 
@@ -128,6 +131,8 @@ def build_table(
     if part.why:
         problems.append(f"mixed: {task_title(part.task)}: {part.reasons}")
     problems += table.incomplete
+    problems += [f"no item scores: {record.where()}" for record in records if not record.has_predictions]
+    problems += undeclared(records)
     problems += sorted({f"limited: {record.where()}" for record in [*hidden, *records] if record.limited})
     return table, problems
 

@@ -70,7 +70,7 @@ def relative(cell: Cell, usual: str | None = None) -> Text:
     if found is None:
         return value(cell)
     count = "" if usual is None else _count(found, usual)
-    return Text(f"{percent(found.value)}%{'†' if cell.exposed else ''}{count}", number=found.value)
+    return Text(f"{percent(found.value)}%{'†' if cell.exposed else ''}{_half_width(found)}{count}", number=found.value)
 
 
 def amount(number: float | None, decimals: int = 0) -> Text:

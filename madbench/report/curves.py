@@ -161,7 +161,7 @@ def _curve(key, number, chosen, left_out, labels) -> Curve:
         protocols,
         spans,
         lines,
-        _notes(by_label, single, chosen, left_out),
+        _notes(by_label, single, chosen, left_out) + _unpaired(lines, reference),
     )
 
 
@@ -199,6 +199,21 @@ def _line(label: str, points: Mapping[float, Point], spans: Sequence[tuple[float
     if len(apart) > 1:
         line.crossing = crossing(apart)
     return line
+
+
+def _unpaired(lines: Sequence[Line], reference: Mapping[float, Point] | None) -> list[str]:
+    """Where a row and the baseline have other draws or seeds, so that a curve has no difference of the two."""
+    found: dict[float, list[str]] = defaultdict(list)
+    for line in lines:
+        for fraction in [] if line.baseline or reference is None else sorted(line.points.keys() & reference.keys()):
+            both = line.points[fraction].standing, reference[fraction].standing
+            if fraction not in line.differences and None not in both:
+                found[fraction].append(line.label)
+    return [
+        f"At {percent(fraction)} {codes(found[fraction])} and the baseline have other draws or seeds, so the curve has no "
+        "difference there, nor an area of differences; the table below pairs the draws they share."
+        for fraction in sorted(found)
+    ]
 
 
 def _notes(by_label, single, chosen, left_out) -> list[str]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
+from functools import cache
 from typing import Any
 
 from madbench.report.answer_space import ceilings_of, space_of
@@ -18,8 +19,8 @@ def facts(records: Sequence[Record], tasks: Sequence[str]) -> dict[str, dict[str
             "protocol hash": here[0].content["protocol"]["task_hash"],
             "data fingerprint": here[0].content["data"]["fingerprint"],
             "selection": _list(record.content["selection_rule"] for record in here),
-            "draws": ranges(record.run[0] for record in here),
-            "seeds": ranges(record.run[1] for record in here),
+            "draws": _of_declared(here, 0),
+            "seeds": _of_declared(here, 1),
             "training data": _training([record.content["data"] for record in here]),
             "madbench": _list((record.content.get("environment") or {}).get("madbench", "?") for record in here),
         }
@@ -40,6 +41,43 @@ def facts(records: Sequence[Record], tasks: Sequence[str]) -> dict[str, dict[str
                 f"{n} answers (ceiling {100 * top:.2f})" for n, top in sorted(ceilings)
             )
     return found
+
+
+def undeclared(records: Sequence[Record]) -> list[str]:
+    """Draws and seeds that the protocol of a table declares and no row has."""
+    declared = _declared(records[0])
+    lines = []
+    for place, what in enumerate(("draws", "seeds")):
+        lacking = set(declared[place]) - {one.run[place] for one in records} if declared else ()
+        if lacking:
+            lines.append(f"not run: {what} {ranges(lacking)} of the {len(declared[place])} declared")
+    return lines
+
+
+def _of_declared(records: Sequence[Record], place: int) -> str:
+    """`0-2`, or `0 of 5 declared` where the protocol has more. place: 0 for draws, 1 for seeds."""
+    found = {record.run[place] for record in records}
+    declared = _declared(records[0])
+    more = declared is not None and set(declared[place]) - found
+    return ranges(found) + (f" of {len(declared[place])} declared" if more else "")
+
+
+def _declared(record: Record) -> tuple[Sequence[int], Sequence[int]] | None:
+    """The draws and seeds of a record's protocol; None where the protocol at hand is not the one that was run."""
+    stated = record.content["protocol"]
+    return _declared_by(f"{stated['name']}@{stated['version']}", stated.get("hash", ""))
+
+
+@cache
+def _declared_by(name: str, sha256: str) -> tuple[Sequence[int], Sequence[int]] | None:
+    from madbench.errors import MadbenchError
+    from madbench.protocols import load_protocol
+
+    try:
+        protocol = load_protocol(name)
+    except MadbenchError:
+        return None
+    return (protocol.draws, protocol.seeds) if protocol.hash == sha256 else None
 
 
 def ranges(numbers: Iterable[int]) -> str:

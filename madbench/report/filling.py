@@ -143,13 +143,9 @@ def _over_shifts(group: Group, column: Column) -> tuple[Estimate | None, str | N
         worst = min(found, key=lambda name: (found[name].value, name))
         return found[worst], worst
     base = id_condition(group.any, shifts[0])
-    gap = group.combination(column.metric, {base: 1.0, **{name: -weight for name, weight in weights.items()}})
     if column.role == "mean-gap":
-        return gap, None
-    start = group.metric(base, column.metric)
-    if gap is None or start is None or start.value == 0:
-        return None, None
-    return Estimate(gap.value / start.value).over(**group.counts()), None
+        return group.combination(column.metric, {base: 1.0, **{name: -one for name, one in weights.items()}}), None
+    return group.drop(column.metric, base, shifts), None
 
 
 def _effect(group: Group, column: Column) -> Estimate | None:
@@ -161,10 +157,7 @@ def _effect(group: Group, column: Column) -> Estimate | None:
         return group.contrast(column.metric, shifted + CONTROL, shifted)
     if column.role == "gap":
         return group.contrast(column.metric, base, shifted)
-    start, end = group.metric(base, column.metric), group.metric(shifted, column.metric)
-    if start is None or end is None or start.value == 0:
-        return None
-    return Estimate((start.value - end.value) / start.value).over(**group.counts())
+    return group.drop(column.metric, base, [shifted])
 
 
 def absent(row: Row, task: str, failures: Sequence[Failure]) -> Cell:

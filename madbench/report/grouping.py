@@ -143,7 +143,8 @@ def columns_of(records: Sequence[Record]) -> tuple[list[Column], dict[str, str]]
                 effects += ["selection", "modification"]
             columns += [Column(task, name, metric, effect, *sizes) for effect in effects]
     # Only shifts of one split and metric have a mean worth the name.
-    gaps = [column for column in columns if column.role == "gap"]
+    there = {name for name, declared in declarations.items() if any(one.get("available", True) for one in declared)}
+    gaps = [column for column in columns if column.role == "gap" and column.condition in there]
     bases = {
         id_condition(next(one for one in records if gap.condition in one.conditions), gap.condition) for gap in gaps
     }

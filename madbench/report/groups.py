@@ -21,7 +21,7 @@ from madbench.report.inline import codes
 from madbench.report.numbers import Group
 from madbench.report.predictions import COMPLEMENT, CONTROL
 from madbench.report.records import Record
-from madbench.report.statistics import Estimate, Term, contrast
+from madbench.report.statistics import Estimate, Term
 from madbench.report.titles import task_title
 
 if TYPE_CHECKING:
@@ -60,15 +60,11 @@ def worst_groups(group: Group, conditions: Mapping[str, str], minimum: int) -> l
         if scored is None:
             continue
         for kind, of_items in _aligned(names, scored[1].ids).items():
-            found.append(
-                _worst(
-                    condition, kind, of_items, scored[0], scored[1].units, replicates.basis, minimum, replicates.counts
-                )
-            )
+            found.append(_worst(group, condition, kind, of_items, scored[0], scored[1].units, minimum))
     return found
 
 
-def _worst(condition, kind, of_items, scores, units, basis, minimum, counts) -> Worst:
+def _worst(group: Group, condition, kind, of_items, scores, units, minimum) -> Worst:
     members: dict[str, np.ndarray] = {
         name: np.flatnonzero(of_items == name) for name in sorted(set(of_items.tolist()) - {""})
     }
@@ -79,7 +75,7 @@ def _worst(condition, kind, of_items, scores, units, basis, minimum, counts) -> 
     means = {name: float(scores[:, places].mean()) for name, places in large.items()}
     name = min(means, key=lambda one: (means[one], one))
     places = large[name]
-    estimate = contrast([Term(1.0, scores[:, places], units[places])], basis=basis).over(**counts)
+    estimate = group.weighted([Term(1.0, scores[:, places], units[places])])
     return Worst(condition, kind, name, len(places), estimate, sum(means.values()) / len(means), len(large), small)
 
 

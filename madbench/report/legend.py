@@ -36,7 +36,7 @@ SIGNS = (
 )
 BOOTSTRAP = (
     "Intervals of numbers from a single run are percentile intervals of 10,000 resamples of whole images (seed 0), ± half "
-    "their length; more draws or seeds: Student's t. Tests and ranks are those of the t intervals."
+    "their length; more draws or seeds, and areas under curves: Student's t. Tests and ranks are those of the t intervals."
 )
 
 

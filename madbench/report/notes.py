@@ -10,6 +10,7 @@ from madbench.report.grouping import family
 from madbench.report.inline import code, codes, plain
 from madbench.report.marks import attacks, declared
 from madbench.report.records import Failure, Record
+from madbench.report.redaction import redacted
 from madbench.report.titles import task_title
 
 OUR_READING = (
@@ -54,7 +55,7 @@ def notes(records: Sequence[Record], groups: Mapping, hidden: Sequence[Record]) 
     if hidden:
         names = sorted({record.model for record in hidden})
         reasons = sorted({reason for record in hidden for reason in record.content.get("not_comparable_because") or []})
-        because = f": {plain('; '.join(reasons))}" if reasons else ""
+        because = f": {plain(redacted('; '.join(reasons)))}" if reasons else ""
         lines.append(
             f"Hidden: {len(hidden)} limited records of {codes(names)}{because} (`--include-limited` shows them)."
         )
@@ -80,7 +81,36 @@ def incomplete(groups: Mapping, tasks: Sequence[str], failures: Sequence[Failure
             if lacking and (has or families[label] not in elsewhere):
                 what = "all runs" if not has else ", ".join(f"draw {draw} seed {seed}" for draw, seed in lacking)
                 lines.append(f"not run: {label}, {task_title(task)}: {what}")
+        for label in sorted(label for label in groups if task in groups[label]):
+            lines += [f"not scored: {label}, {task_title(task)}: {what}" for what in _unscored(groups[label][task])]
     return lines + [failure_line(failure) for failure in failures]
+
+
+def limited_only(records: Sequence[Record]) -> list[str]:
+    """Protocols of which there are limited records only: without a line they would be gone without a trace."""
+    found: dict[tuple[str, str], list[Record]] = {}
+    for record in records:
+        found.setdefault((record.protocol, record.source), []).append(record)
+    return [
+        f"limited: {protocol} on {source}: {len(here)} records of {', '.join(sorted({one.model for one in here}))} are hidden "
+        "(--include-limited shows them)"
+        for (protocol, source), here in sorted(found.items())
+    ]
+
+
+def _unscored(group: Any) -> list[str]:
+    """Conditions that some runs of a row have and others lack: a mean over part of the runs is not shown."""
+    lines = []
+    scored: dict[str, list[tuple[int, int]]] = {}
+    for run, record in group.runs.items():
+        for name, condition in record.conditions.items():
+            if condition.get("metrics"):
+                scored.setdefault(name, []).append(run)
+    for name, runs in scored.items():
+        lacking = [f"draw {draw} seed {seed}" for draw, seed in sorted(group.runs.keys() - set(runs))]
+        if lacking:
+            lines.append(f"{name} in {', '.join(lacking)}")
+    return lines
 
 
 def failure_line(failure: Failure) -> str:
@@ -92,7 +122,7 @@ def _data_notes(records: Sequence[Record]) -> list[str]:
     for task in sorted({record.task for record in records}):
         here = [record.content["data"] for record in records if record.task == task]
         if any(data.get("official") is False for data in here) and records[0].source != "mini":
-            problems = sorted({problem for data in here for problem in data.get("official_problems") or []})
+            problems = sorted({redacted(problem) for data in here for problem in data.get("official_problems") or []})
             more = f" and {len(problems) - 1} more" if len(problems) > 1 else ""
             example = f": {plain(problems[0])}{more}" if problems else ""
             lines.append(f"{task_title(task)}: not official counts{example}.")
@@ -103,7 +133,7 @@ def _data_notes(records: Sequence[Record]) -> list[str]:
             )
         absent = sorted(
             {
-                (name, condition.get("reason") or "the source lacks its files")
+                (name, redacted(condition.get("reason") or "the source lacks its files"))
                 for record in records
                 if record.task == task
                 for name, condition in record.conditions.items()

@@ -8,7 +8,7 @@ interval. Seeds are averaged within a draw, then draws are the replicates. With 
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from functools import cached_property
 from itertools import chain
@@ -98,7 +98,7 @@ class Group:
         found = Estimate(value)
         if scores is not None:
             # The record's own number is what is shown: it is the official scorer's.
-            found = replace(self._interval([Term(1.0, scores[0], scores[1].units)], replicates.basis), value=value)
+            return replace(self.weighted([Term(1.0, scores[0], scores[1].units)]), value=value)
         return found.over(**self.counts())
 
     def contrast(self, metric: str, plus: str, minus: str) -> Estimate | None:
@@ -118,7 +118,26 @@ class Group:
             if scores is None:
                 return found.over(**self.counts())
             terms.append(Term(weight, scores[0], scores[1].units))
-        return self._interval(terms, replicates.basis).over(**self.counts())
+        return self.weighted(terms)
+
+    def drop(self, metric: str, start: str, ends: Sequence[str]) -> Estimate | None:
+        """What is lost from condition `start` to the mean of `ends`, as a share of `start`; None where that scores 0.
+
+        Interval by the delta method: the share is 1 - end / start, and moves with end by -1 / start and with start by
+        end / start^2.
+        """
+        replicates = self.replicates()
+        before = replicates.mean(start, metric)
+        after = [replicates.mean(end, metric) for end in ends]
+        if not before or any(one is None for one in after):
+            return None
+        end = float(np.mean(after))
+        weights = {one: -1 / (before * len(ends)) for one in ends}
+        weights[start] = weights.get(start, 0.0) + end / before**2
+        share = (before - end) / before
+        found = self.combination(metric, weights)
+        bounds = found.bounds and tuple(share - found.value + bound for bound in found.bounds)
+        return replace(found, value=share, bounds=bounds)
 
     def difference(self, baseline: Group, condition: str, metric: str) -> Estimate | None:
         """This row minus the baseline on shared draws and shared items, None without a shared draw."""
@@ -214,9 +233,10 @@ class Group:
             self._unions[key] = frozenset().union(*map(of_record, self.runs.values()))
         return self._unions[key]
 
-    def _interval(self, terms: list[Term], basis: str) -> Estimate:
-        found = contrast(terms, basis=basis)
-        return with_bootstrap(found, terms) if self.interval == "bootstrap" else found
+    def weighted(self, terms: list[Term]) -> Estimate:
+        """A weighted sum of means over the runs of the row, with the kind of interval that was asked for."""
+        found = contrast(terms, basis=self.replicates().basis)
+        return (with_bootstrap(found, terms) if self.interval == "bootstrap" else found).over(**self.counts())
 
     def forget(self) -> None:
         for record in self.runs.values():

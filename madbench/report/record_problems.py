@@ -32,6 +32,65 @@ for _name, _kind in REQUIRED.items():
 _NUMBERS = {int, float}
 
 
+def _texts(value: Any) -> bool:
+    return isinstance(value, list) and all(isinstance(one, str) for one in value)
+
+
+def _mapping(value: Any) -> bool:
+    return isinstance(value, dict)
+
+
+def _objects(value: Any) -> bool:
+    return isinstance(value, list) and all(isinstance(one, dict) for one in value)
+
+
+def _named_texts(value: Any) -> bool:
+    return isinstance(value, dict) and all(isinstance(one, str) for one in value.values())
+
+
+def _text(value: Any) -> bool:
+    return isinstance(value, str)
+
+
+def _count(value: Any) -> bool:
+    return type(value) is int and value >= 0
+
+
+# Fields that may be absent, and what they are where they are there: a table reads them without asking again.
+_OPTIONAL = {
+    "division": _text,
+    "not_comparable_because": _texts,
+    "labels": _mapping,
+    "usage": _mapping,
+    "timing": _mapping,
+    "memory": _mapping,
+    "environment": _mapping,
+    "exposure": _objects,
+    "selection": lambda value: _objects(value) and all("rule" in one and "step" in one for one in value),
+    "model.weights": _named_texts,
+    "model.seen": _texts,
+    "model.notes": _texts,
+    "data.official_problems": _texts,
+    "data.answer_space": _mapping,
+    "data.train_fraction": lambda value: type(value) in _NUMBERS and 0 <= value <= 1,
+    "data.n_train": _count,
+    "data.n_select": _count,
+}
+_OF_CONDITIONS = {
+    "kind": _text,
+    "role": _text,
+    "of": _text,
+    "shift": _text,
+    "split": _text,
+    "reason": _text,
+    "n": _count,
+    "n_images": _count,
+    "metric_versions": _named_texts,
+    "about": _mapping,
+    "files": _texts,
+}
+
+
 def problems_of(content: Any) -> Iterable[str]:
     """What is wrong with the content of a record, as far as tables depend on it."""
     if not isinstance(content, dict):
@@ -48,10 +107,21 @@ def problems_of(content: Any) -> Iterable[str]:
             if not isinstance(value, kind) or (kind is int and isinstance(value, bool)):
                 yield f"field '{'.'.join(path)}' is {value!r}, expected {kind.__name__}"
                 return
+    for name, holds in _OPTIONAL.items():
+        above, _, last = name.rpartition(".")
+        value = (content[above] if above else content).get(last)
+        if value is not None and not holds(value):
+            yield f"field '{name}' is {_short(value)}, which no madbench writes there"
+            return
     for place, condition in enumerate(content["conditions"]):
         if not isinstance(condition, dict) or not isinstance(condition.get("name"), str):
             yield f"conditions[{place}] has no name"
             return
+        for name, holds in _OF_CONDITIONS.items():
+            value = condition.get(name)
+            if value is not None and not holds(value):
+                yield f"conditions[{place}] ({condition['name']}): {name} is {_short(value)}, which no madbench writes there"
+                return
         if condition.get("available", True) and not isinstance(condition.get("metrics"), dict):
             yield f"conditions[{place}] ({condition['name']}) has no metrics"
             return
@@ -62,6 +132,27 @@ def problems_of(content: Any) -> Iterable[str]:
             if type(value) not in _NUMBERS or not 0 <= value <= 1:  # NaN is in no range
                 yield f"conditions[{place}] ({condition['name']}): {metric} is {value!r}, expected a fraction 0..1"
                 return
+    yield from _origins({one["name"]: one for one in content["conditions"]})
+
+
+def _origins(conditions: dict[str, dict]) -> Iterable[str]:
+    """Conditions that are made from one that is not there, or from themselves."""
+    for name, condition in conditions.items():
+        if condition.get("kind") in ("rows", "transform") and not isinstance(condition.get("of"), str):
+            yield f"condition '{name}' does not say what it is made of"
+            return
+        seen, origin = {name}, condition.get("of")
+        while origin is not None:
+            if origin not in conditions or origin in seen:
+                yield f"condition '{name}' is made of '{origin}', which is {'itself' if origin in seen else 'not there'}"
+                return
+            seen.add(origin)
+            origin = conditions[origin].get("of")
+
+
+def _short(value: Any) -> str:
+    text = repr(value)
+    return text if len(text) <= 60 else text[:57] + "..."
 
 
 def _has_fields(content: dict) -> bool:

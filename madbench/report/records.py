@@ -20,7 +20,9 @@ from typing import Any
 import orjson
 
 from madbench.errors import DataMalformed, DataMissing, NotComparable
+from madbench.files import canonical_json
 from madbench.report.record_problems import problems_of
+from madbench.report.redaction import redacted
 
 CELL = re.compile(r"^(?P<source>.+)-d(?P<draw>\d+)-s(?P<seed>\d+)-[0-9a-f]{8}$")
 
@@ -144,6 +146,7 @@ def load_runs(folders: Sequence[Path | str]) -> Runs:
                 if failure is not None:
                     failures[(failure.where(), failure.source, failure.error)] = failure
     if problems:
+        problems.sort()
         more = f"\n  and {len(problems) - 5} more" if len(problems) > 5 else ""
         raise DataMalformed(
             f"{len(problems)} of {len(problems) + len(records)} records cannot be read:\n  "
@@ -222,18 +225,26 @@ def read_failure(folder: Path) -> Failure | None:
         error = json.loads((folder / "error.json").read_text(encoding="utf-8"))["error"]
     except (OSError, ValueError, KeyError, TypeError):
         error = "unreadable error.json"
-    first_line = (str(error).splitlines() or ["no message"])[0]
+    first_line = redacted((str(error).splitlines() or ["no message"])[0])  # boards are shared
     return Failure(parts[-4], parts[-3], parts[-2], match["source"], int(match["draw"]), int(match["seed"]), first_line)
 
 
 def _add(records: dict[str, Record], record: Record) -> None:
     known = records.setdefault(record.content["run_id"], record)
-    if known is not record and known.content["conditions"] != record.content["conditions"]:
+    if known is record:
+        return
+    if known.content["conditions"] != record.content["conditions"]:
         raise NotComparable(
             f"one run has two records that differ: {record.where()}",
             where=f"{known.folder} and {record.folder}",
             fix="report on one of the two folders",
         )
+    # Which copy is read must not depend on which is found first.
+    records[record.content["run_id"]] = min(known, record, key=_of_copies)
+
+
+def _of_copies(record: Record) -> tuple[bool, str]:
+    return not record.has_predictions, canonical_json(record.content)
 
 
 def _order(record: Record) -> tuple:

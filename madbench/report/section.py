@@ -9,7 +9,7 @@ from madbench.report import cells, costs, groups, shifts
 from madbench.report.blocks import Block, Bullets, Figure, Grid, Heading, Words
 from madbench.report.cells import Text
 from madbench.report.inline import code, codes, plain
-from madbench.report.tables import Board, Column, Table
+from madbench.report.tables import Board, Column, Row, Table
 from madbench.report.titles import source_title, task_title
 
 # More columns than this and the headline is split into one table per task, or no line fits a screen.
@@ -177,7 +177,8 @@ def _shifts(table: Table) -> list[Block]:
         summary, detail = shifts.summary(table, task), shifts.detail(table, task)
         if summary:
             caption = f"Mean and worst over shifts, {title}: {section_title(table)}"
-            parts += [Words(f"{plain(title)}: mean and worst over shifts"), _grid(caption, summary, table, task)]
+            over = dict.fromkeys(name for _, column, _ in summary for name in column.over)
+            parts += [Words(f"{plain(title)}: mean and worst over {codes(over)}"), _grid(caption, summary, table, task)]
         if detail:
             caption = f"Shift effects, {title}: {section_title(table)}"
             parts += [Words(f"{plain(title)}: effects of each shift"), _grid(caption, detail, table, task)]
@@ -236,15 +237,25 @@ def _items_only(table: Table) -> list[str]:
 
 
 def _facts(table: Table) -> list[str]:
+    gone = {
+        one.anywhere()
+        for one in table.columns
+        if all(row.cells[one].state == "unavailable" for row in _with(table, one))
+    }
     if not table.contents:
-        sizes = {column: (column.items, column.images) for column in table.columns}
+        sizes = {one: (one.items, one.images) for one in table.columns if one.anywhere() not in gone}
         return [line for task in table.tasks for line in _facts_of(task, table.facts[task], sizes)]
     return [
         f"{content.letter}, {line}"
         for content in table.contents
         for task, facts in content.facts.items()
-        for line in _facts_of(task, facts, content.sizes)
+        for line in _facts_of(task, facts, {one: size for one, size in content.sizes.items() if one not in gone})
     ]
+
+
+def _with(table: Table, column: Column) -> list[Row]:
+    """The rows that have runs of a column's task."""
+    return [row for row in table.rows if column.task in row.costs]
 
 
 def _facts_of(task: str, facts: Mapping[str, str], sizes: Mapping[Column, tuple[int | None, int | None]]) -> list[str]:

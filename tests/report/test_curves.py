@@ -101,3 +101,14 @@ def test_without_item_scores_there_is_no_area(cells):
     (curve,) = curves(cells)
     assert curve["rows"][0]["area"] is None
     assert any("no band, area or crossing: `student`" in note for note in curve["notes"])
+
+
+def test_a_row_with_other_draws_than_the_baseline_is_told_in_the_curve(cells):
+    for draw in range(3):
+        for fraction, protocol in ((0.01, "lowshot-1pct"), (0.1, "lowshot-10pct")):
+            write(cells, "student", protocol, fraction, draw=draw)
+            if draw < 2 or protocol == "lowshot-10pct":
+                write(cells, "mad", protocol, fraction, draw=draw)
+    (curve,) = curves(cells)
+    assert [one is None for one in curve["rows"][1]["differences"]] == [True, False]
+    assert any(note.startswith("At 1 % `mad` and the baseline have other draws") for note in curve["notes"])

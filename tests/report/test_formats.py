@@ -159,6 +159,53 @@ def test_strict_takes_a_whole_board_and_refuses_a_hole(study):
     assert caught.value.exit_code == 4
 
 
+def test_strict_refuses_what_would_vanish(cells):
+    cells.write("student")
+    cells.write("mad", protocol="lowshot-5pct", comparable=False)
+    with pytest.raises(NotComparable) as caught:
+        report([cells.root], strict=True)
+    assert "limited: lowshot-5pct@1 on mini: 1 records of mad are hidden" in str(caught.value)
+    assert "limited: lowshot-5pct@1 on mini" in report([cells.root])
+
+
+def test_strict_refuses_conditions_that_some_runs_lack_and_rows_without_item_scores(cells):
+    def lose(content):
+        content["conditions"][1] |= {"available": False, "metrics": None, "reason": "no file"}
+
+    for draw in range(2):
+        cells.write("student", draw=draw, shifted=("ve-hard", "rows"))
+        cells.write("mad", draw=draw, shifted=("ve-hard", "rows"), edit=lose if draw else None)
+    with pytest.raises(NotComparable) as caught:
+        report([cells.root], strict=True)
+    assert "not scored: mad, SNLI-VE: ve-hard in draw 1 seed 0" in str(caught.value)
+    cells.write("clip-td", draw=0, predictions=False)
+    cells.write("clip-td", draw=1, predictions=False)
+    with pytest.raises(NotComparable, match="no item scores: clip-td, lowshot-1pct@1, snli_ve, draw 0"):
+        report([cells.root], strict=True)
+
+
+def test_draws_that_the_protocol_declares_and_nobody_ran_are_said_and_refused(cells):
+    from madbench.protocols import load_protocol
+
+    known = load_protocol("lowshot-1pct").hash
+    for draw in (0, 2):
+        cells.write("student", draw=draw, edit=lambda content: content["protocol"].update(hash=known))
+    assert "draws 0, 2 of 5 declared; seeds 0;" in report([cells.root])
+    with pytest.raises(NotComparable, match="not run: draws 1, 3-4 of the 5 declared"):
+        report([cells.root], strict=True)
+
+
+def test_a_condition_that_no_source_has_is_no_evaluation_set(cells):
+    def lose(content):
+        content["conditions"][1] |= {"available": False, "metrics": None, "n": None, "n_images": None}
+        del content["conditions"][2:]
+
+    cells.write("student", shifted=("ve-hard", "rows"), edit=lose)
+    text = report([cells.root])
+    assert "differing number" not in text and "SNLI-VE evaluation sets: test 60 items, 20 images" in text
+    assert "condition `ve-hard` is not available" in text
+
+
 def test_check_accepts_its_own_output_below_any_preface_and_shows_what_changed(study, tmp_path):
     board = tmp_path / "mini.md"
     text = report([study.root], out=board)
@@ -170,6 +217,10 @@ def test_check_accepts_its_own_output_below_any_preface_and_shows_what_changed(s
         report([study.root], check=board)
     assert "is stale" in str(caught.value)
     assert "+- failed: clip-td" in str(caught.value)
+    (study.root / "clip-td").rename(tmp_path / "elsewhere")
+    board.write_text(text + "---\n-- mad wins everywhere\n++ and so on\n")
+    with pytest.raises(NotComparable, match="3 lines differ"):
+        report([study.root], check=board)
     with pytest.raises(DataMissing, match="no file"):
         report([study.root], check=tmp_path / "absent.md")
 

@@ -63,3 +63,13 @@ def test_predictions_without_groups_name_no_worst_group(cells):
     cells.write("student")
     assert worst(cells, 1) == []
     assert "every row: the stored predictions do not say which group" in report([cells.root])
+
+
+def test_the_interval_of_the_worst_group_is_the_kind_that_was_asked_for(grouped):
+    def found(interval):
+        board = json.loads(report([grouped.root], format="json", min_group=20, interval=interval))
+        return board["tables"][0]["rows"][0]["worst_groups"]["snli_ve"][0]["estimate"]
+
+    assert found("t")["bounds"] is None
+    low, high = found("bootstrap")["bounds"]
+    assert 0 <= low < 0.4 < high <= 1

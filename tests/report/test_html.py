@@ -122,7 +122,7 @@ def hostile(cells):
                 "name": "ve-<u>x</u>",
                 "kind": "rows",
                 "role": "shifted",
-                "of": "test",
+                "of": content["conditions"][0]["name"],
                 "available": False,
                 "reason": REASON,
             }

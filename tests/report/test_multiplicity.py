@@ -57,7 +57,7 @@ def test_ranks_are_corrected_for_the_size_of_the_column():
 
 def test_who_is_no_judge_has_a_rank_but_pushes_nobody_down():
     tests = {("a", "outside"): (-0.5, 1e-9), ("a", "b"): (0.5, 1e-9), ("b", "outside"): (-0.9, 1e-9)}
-    assert ranks(dict.fromkeys(["a", "b", "outside"], ["a", "b"]), tests) == {"a": 1, "b": 2, "outside": 1}
+    assert ranks({label: ["a", "b"] for label in ("a", "b", "outside")}, tests) == {"a": 1, "b": 2, "outside": 1}
 
 
 def test_who_can_be_compared_with_nobody_has_no_rank():

@@ -95,3 +95,21 @@ def test_whether_predictions_lie_beside_a_record_is_known(cells):
     found = {record.model: record.has_predictions for record in load_runs([cells.root]).records}
     assert found == {"mad": True, "student": False}
     assert read_record(next(cells.root.glob("mad/*/*/*"))).has_predictions, "nobody had looked"
+
+
+def test_which_copy_of_a_run_is_read_does_not_depend_on_the_order(cells, tmp_path):
+    folder = cells.write("mad")
+    content = json.loads((folder / "record.json").read_text())
+    content["timing"]["fit_s"] = 99.0
+    copy = tmp_path / "copy"
+    copy.mkdir()
+    (copy / "record.json").write_text(json.dumps(content))
+    for order in ([cells.root, copy], [copy, cells.root]):
+        (record,) = load_runs(order).records
+        assert record.folder == folder, "the copy that has predictions"
+
+
+def test_paths_in_the_errors_of_failed_cells_are_cut(cells):
+    folder = cells.fail("mad")
+    (folder / "error.json").write_text(json.dumps({"error": "cannot open /home/ada/data/val.jsonl"}))
+    assert [one.error for one in load_runs([cells.root]).failures] == ["cannot open <path>/val.jsonl"]

@@ -2,6 +2,7 @@
 
 import json
 
+import numpy as np
 import pytest
 
 from madbench.report import report
@@ -57,3 +58,35 @@ def test_the_worst_shift_is_named_and_the_legend_says_how_it_was_picked(request,
 def test_where_no_worst_shift_is_shown_the_legend_is_silent_about_it(cells):
     cells.write("mad", "vcr", shifted=("rule-singular", "transform"))
     assert "Worst shift" not in report([cells.root])
+
+
+def test_a_relative_drop_has_the_interval_of_the_delta_method(cells):
+    for draw in range(3):
+        cells.write("mad", draw=draw, skill=0.8, shifted=("ve-hard", "rows"))
+    board = json.loads(report([cells.root], format="json"))
+    found = cells_of(board["tables"][0], "mad", "snli_ve")
+    start, end = (
+        found[name, role, "accuracy"]["estimate"]["value"] for name, role in (("test", "id"), ("ve-hard", "shifted"))
+    )
+    drop = found["ve-hard", "relative-drop", "accuracy"]["estimate"]
+    assert drop["value"] == pytest.approx((start - end) / start) and drop["draws"] == 3
+    # Against a jackknife over images, which knows no formula.
+    scores = {name: scores_of(cells, name) for name in ("test", "ve-hard")}
+    images = sorted({image for rows in scores.values() for image, _ in rows})
+    left = []
+    for out in images:
+        means = [np.mean([value for image, value in scores[name] if image != out]) for name in ("test", "ve-hard")]
+        left.append(1 - means[1] / means[0])
+    jackknife = (len(images) - 1) / len(images) * np.sum((np.array(left) - np.mean(left)) ** 2)
+    assert drop["item_variance"] == pytest.approx(jackknife, rel=0.15)
+
+
+def scores_of(cells, condition: str) -> list[tuple[str, float]]:
+    """(image, score averaged over draws) of the items of a condition."""
+    from madbench.report.predictions import Predictions
+    from madbench.report.records import load_runs
+
+    reader = Predictions()
+    found = [reader.scored(record, condition) for record in load_runs([cells.root]).records]
+    values = np.mean([one.scores["main"] for one in found], axis=0)
+    return list(zip(found[0].items.units.tolist(), values.tolist(), strict=True))
