@@ -113,7 +113,7 @@ def _record_line(record: Record, shared: dict[str, dict[str, Any]]) -> dict[str,
         scores[name] = {"items": _share(shared, items), "legs": legs}
     return {
         "kind": "record",
-        "folder": "/".join(record.folder.parts[-4:]),
+        "folder": record.place,
         "record": without_paths(record.content)[0],
         "predictions": record.has_predictions,
         "rows": {name: _share(shared, {"kind": "rows", "ids": ids}) for name, ids in sorted(rows.items())},

@@ -20,7 +20,7 @@ from typing import Any
 
 from madbench.errors import DataMalformed, DataMissing, NotComparable, UsageError
 from madbench.files import atomic_path
-from madbench.report.records import cell_folders, read_record
+from madbench.report.records import cell_folders, read_failure, read_record
 from madbench.report.redaction import without_paths
 
 SUFFIX = ".tar.zst"
@@ -49,8 +49,10 @@ def pack(dirs: Sequence[Path], out: Path, *, broken: Broken, seal: Seal) -> Pack
     if not str(out).endswith(SUFFIX):
         raise UsageError(f"--out {out}: results are packed as {SUFFIX}", fix=f"e.g. --out results{SUFFIX}")
     cells: dict[str, Path] = {}
-    for folder, _ in cell_folders(dirs):
-        name = "/".join(folder.resolve().parts[-4:])
+    for folder, finished in cell_folders(dirs):
+        name = _name_of(folder, finished)
+        if name is None:
+            continue
         if name in cells:
             raise NotComparable(f"two folders hold the cell {name}", fix="pack one of them", where=folder)
         cells[name] = folder
@@ -80,6 +82,19 @@ def unpacked(path: Path) -> Iterator[Path]:
     with tempfile.TemporaryDirectory(prefix="madbench-") as folder:
         _unpack(path, Path(folder))
         yield Path(folder)
+
+
+def _name_of(folder: Path, finished: bool) -> str | None:
+    """The place of a cell in a pack, from its record: where its folder lies here is nobody's business.
+
+    None for a failed cell that was moved: nothing says what it was.
+    """
+    if finished:
+        return read_record(folder).place
+    failure = read_failure(folder)
+    if failure is None or "@" not in failure.protocol:
+        return None
+    return "/".join((failure.model, failure.protocol, failure.task, folder.name))
 
 
 def _contents(name: str, folder: Path, done: Packed, broken: Broken, seal: Seal) -> dict[str, bytes]:

@@ -84,6 +84,13 @@ class Record:
             return self.archived.predictions
         return (self.folder / "predictions").is_dir() if self._predictions is None else self._predictions
 
+    @property
+    def place(self) -> str:
+        """Where its folder lies below a results folder, from what it says: `MODEL/PROTOCOL@V/TASK/SOURCE-dD-sS-HASH8`."""
+        (draw, seed), run_id = self.run, self.content["run_id"]
+        parts = self.model, self.protocol, self.task, f"{self.source}-d{draw}-s{seed}-{run_id[:8]}"
+        return "/".join(part.replace("/", "-").replace("\\", "-") for part in parts)
+
     def where(self) -> str:
         return describe(self.model, self.protocol, self.task, *self.run)
 

@@ -11,21 +11,33 @@ from pathlib import Path
 from typing import Any
 
 MARK = "<path>"
-# Two parts at least, so that `yes/no`, `1/2` and a lone slash stay; a URL's path follows two slashes or a letter.
-_POSIX = re.compile(
-    r"(?<![\w.:/<>~-])(?:~[^\s/]*)?/(?:[^\s/:;,'\"()\[\]]+/)*[^\s/:;,'\"()\[\]]*/(?P<last>[^\s/:;,'\"()\[\]]+)"
-)
-_FILE_URL = re.compile(r"file://[^\s'\"]*/(?P<last>[^\s/'\"]+)")
-_WINDOWS = re.compile(r"(?<!\w)(?:[A-Za-z]:|\\)\\(?:[^\\\s'\"]+\\)*(?P<last>[^\\\s'\"]+)")
+_PART, _LAST = r"[^\s/:;,'\"()\[\]]", r"(?P<last>[^\s/:;,'\"()\[\]]+)/?"
+# Two parts at least, so that `yes/no`, `1/2` and a lone slash stay. A URL's path follows two slashes or a letter; a colon
+# before the path is that of `open_clip:ARCHITECTURE:/path` or `error:/path`.
+_START = r"(?:(?<![\w.:/>~-])|(?<=\w:)(?!//))"
+_POSIX = re.compile(rf"{_START}(?:~[^\s/]*)?/(?:{_PART}+/)*{_PART}*/{_LAST}")
+_TILDE = re.compile(rf"(?<![\w.:/>~-])~[^\s/]*/(?:{_PART}+/)*{_LAST}")
+# Names of people hold spaces; what follows up to the next slash belongs to such a name.
+_HOME = re.compile(r"(?<![\w.>~-])/(?:home|Users)/[^/\s][^/\n'\"]{0,40}?(?=/)")
+_FILE_URL = re.compile(r"file://[^\s'\"]*/(?P<last>[^\s/'\"]+)/?")
+_WINDOWS = re.compile(r"(?<!\w)(?:[A-Za-z]:[\\/]|\\\\)(?![\\/])(?:[^\\/\s'\"]+[\\/])*(?P<last>[^\\/\s'\"]+)")
+_LOGIN = re.compile(r"(?<=://)[^\s/@]+@|\b[\w.+-]+@[\w.-]+:(?=[/~])")
+# What stands below one of these is somebody's own folder, and its name the person's.
+_HOMES = re.compile(r"(?:file://|[A-Za-z]:)?[\\/]+(?:home|Users|users|scratch)[\\/][^\\/]+[\\/]?|~[^\s/]+/?")
 
 
 def redacted(text: str) -> str:
-    """The text with each absolute path cut to its last part."""
+    """The text with each absolute path cut to its last part, and without names before an @ in addresses."""
     if " " in str(Path.home()):
         text = text.replace(str(Path.home()), "~")  # a space would end the path below
-    for pattern in (_FILE_URL, _POSIX, _WINDOWS):
-        text = pattern.sub(lambda found: f"{MARK}/{found['last']}", text)
+    text = _HOME.sub("/home/-", _LOGIN.sub("", text))
+    for pattern in (_FILE_URL, _WINDOWS, _POSIX, _TILDE):
+        text = pattern.sub(_cut, text)
     return text
+
+
+def _cut(found: re.Match) -> str:
+    return MARK if _HOMES.fullmatch(found[0]) else f"{MARK}/{found['last']}"
 
 
 def without_paths(value: Any, at: str = "") -> tuple[Any, list[str]]:

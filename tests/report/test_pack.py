@@ -11,7 +11,9 @@ import pytest
 from madbench.errors import DataMalformed, NotComparable, UsageError
 from madbench.files import read_json, write_json
 from madbench.harness.digests import broken_digests, sealed
+from madbench.report.archive import write_archive
 from madbench.report.pack import pack, unpacked
+from madbench.report.records import load_runs
 from madbench.report.redaction import redacted, without_paths
 
 
@@ -82,6 +84,21 @@ def test_paths_are_cut_and_the_cell_is_sealed_again(cells, packed):
         assert record["packed"]["redacted"] == ["conditions[0].reason"]
         assert broken_digests(out / cell, record) == []
         assert all(b"ada" not in file.read_bytes().replace(b"adapter", b"") for file in out.rglob("*.json"))
+
+
+def test_where_a_folder_lies_here_is_not_told(cells, tmp_path):
+    folder = seal(cells.write("student"))
+    moved = tmp_path / "home" / "ada" / "cell"
+    moved.parent.mkdir(parents=True)
+    folder.rename(moved)
+    pack([moved], tmp_path / "one.tar.zst", broken=broken_digests, seal=sealed)
+    place = "/".join(folder.parts[-4:])
+    assert f"{place}/record.json" in names_of(tmp_path / "one.tar.zst")
+    assert not any("ada" in name for name in names_of(tmp_path / "one.tar.zst"))
+    write_archive([moved], tmp_path / "one.jsonl.gz")
+    assert [record.folder for record in load_runs([tmp_path / "one.jsonl.gz"]).records] == [
+        tmp_path / "one.jsonl.gz" / place
+    ]
 
 
 def test_a_failed_cell_goes_without_its_traceback(cells, packed):
@@ -201,6 +218,24 @@ def test_the_command_packs_and_verify_reads_it(madbench, cells, tmp_path):
         ("https://example.org/a/b", "https://example.org/a/b"),
         ("C:\\Users\\ada\\x.txt", "<path>/x.txt"),
         ("<path>/x.txt", "<path>/x.txt"),
+        ("open_clip:ViT-B-32:/home/ada/weights/vit.pt", "open_clip:ViT-B-32:<path>/vit.pt"),
+        ("timm:local-dir:/data/ada/w", "timm:local-dir:<path>/w"),
+        ("random:/home/ada/w/x.pt", "random:<path>/x.pt"),
+        ("error:/home/ada/data/x.json", "error:<path>/x.json"),
+        ("ada@host:/home/ada/x", "<path>/x"),
+        ("C:/Users/Ada/w/x.pt", "<path>/x.pt"),
+        ("</home/ada/a/b>", "<<path>/b>"),
+        ("~ada/data", "<path>/data"),
+        ("https://ada:s3cret@lab.org/a/b", "https://lab.org/a/b"),
+        ("in /home/ada", "in <path>"),
+        ("/home/ada/", "<path>"),
+        ("file:///home/ada", "<path>"),
+        ("/scratch/ada/ is full", "<path> is full"),
+        ("/home/ada lovelace/data/x.json", "<path>/x.json"),
+        ("mini:clip, a: b/c", "mini:clip, a: b/c"),
+        ("open_clip:ViT-B-32:laion2b_s34b_b79k", "open_clip:ViT-B-32:laion2b_s34b_b79k"),
+        ("google/vit@0123", "google/vit@0123"),
+        ("12:30/13:30", "12:30/13:30"),
     ],
 )
 def test_absolute_paths_are_cut_to_their_last_part(text, clean):
