@@ -14,7 +14,9 @@ if TYPE_CHECKING:
 def report_command(
     dirs: Annotated[
         list[Path] | None,
-        typer.Argument(metavar="[DIR]...", help="Run folders to read (default: runs).", show_default=False),
+        typer.Argument(
+            metavar="[DIR]...", help="Run folders, .tar.zst or .jsonl.gz of `pack` (default: runs).", show_default=False
+        ),
     ] = None,
     format: Annotated[str, typer.Option("--format", metavar="md|csv|json|latex|html", help="What to write.")] = "md",
     out: Annotated[Path | None, typer.Option("--out", help="Write to this file instead of the screen.")] = None,

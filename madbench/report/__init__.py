@@ -41,7 +41,8 @@ def report(
     figures: Path | str | None = None,
     mixed: bool = False,
 ) -> str:
-    """The comparison tables of all records below `dirs`, as text; written to `out` too when given.
+    """The comparison tables of all records below `dirs` (run folders, packed results, archives of records), as text;
+    written to `out` too when given.
 
     baseline: the model the others are compared with. interval: `t`, or `bootstrap` for what rests on the items of one
     run. published: `facts`, `all` or `none`, only beside real data. board: which boards to show (`all` or one of BOARDS).
@@ -55,6 +56,7 @@ def report(
     from madbench.errors import DataMissing, NotComparable, UsageError, did_you_mean
     from madbench.report import published as papers
     from madbench.report.board import build_board
+    from madbench.report.pack import opened
     from madbench.report.records import load_runs, no_collection
     from madbench.report.tables import BOARDS, MINI, Extent
 
@@ -78,9 +80,9 @@ def report(
     if check is not None and not Path(check).is_file():
         raise DataMissing(f"no file '{check}' to check", fix="write it first with --out")
     extent = Extent(BOARDS if board == "all" else (board,), min_group)
-    with no_collection():
+    with no_collection(), opened(dirs) as folders:
         made = build_board(
-            load_runs(dirs),
+            load_runs(folders),
             baseline=baseline,
             include_limited=include_limited,
             interval=interval,

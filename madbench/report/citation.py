@@ -1,4 +1,4 @@
-"""What to cite for a report: BibTeX for its data sets, shifted sets and methods; and its numbers for a model card.
+"""What to cite for a report: BibTeX for its data sets, shifted sets and methods.
 
 Only what is certain stands here: titles, authors, venue and year, the arXiv number where there is one. A long list of
 authors ends in `and others`.
@@ -8,9 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
-from typing import Any
 
-from madbench.errors import UsageError, did_you_mean
 from madbench.report.records import Record
 
 
@@ -188,19 +186,22 @@ REFERENCES = (
     ),
 )  # fmt: skip
 TITLE = "madbench: low-shot and domain-shift evaluation of vision-language fine-tuning"
-DATASETS = {"vcr": "VCR", "snli_ve": "SNLI-VE", "vqa": "VQA v2"}
 
 
 def needed(records: Sequence[Record] | None) -> tuple[list[Reference], list[str]]:
-    """The references that records call for (None: all there are), and what the records are of, one line each."""
+    """The references that records call for (None: all there are), and what the records are of, one line each.
+
+    Limited runs call for nothing: no board shows them unasked.
+    """
     if records is None:
         return list(REFERENCES), []
+    records = [record for record in records if not record.limited]
     tasks = {record.task for record in records}
     shifts = {f"{record.task}:{name}" for record in records for name in _names(record)}
     models = {record.model for record in records}
     found = [one for one in REFERENCES if _calls_for(one, tasks, shifts, models)]
-    protocols = {record.protocol: record.content["protocol"].get("hash") for record in records}
-    lines = [f"protocol {name}, sha256 {protocols[name]}" for name in sorted(protocols)]
+    protocols = sorted({(record.protocol, record.content["protocol"].get("hash", "?")) for record in records})
+    lines = [f"protocol {name}, sha256 {sha256}" for name, sha256 in protocols]
     if any(record.source == "mini" for record in records):
         lines.append("mini is data of madbench's own in the layouts of these data sets, and none of their content")
     lines += [f"{one.where()}: training not witnessed" for one in records if one.content.get("division") == "external"]
@@ -213,59 +214,6 @@ def bibtex(found: tuple[Iterable[Reference], Iterable[str]]) -> str:
     comments = "".join(f"% {line}\n" for line in lines)
     entries = [_software(), *(one.bibtex() for one in sorted(references, key=lambda one: one.key))]
     return comments + "\n".join(entries)
-
-
-def model_card(records: Sequence[Record], model: str) -> str:
-    """The `model-index` part of a Hugging Face model card: the main metrics of a model, means over its runs.
-
-    Conditions of one protocol, task and source stand side by side; percentages, as cards have them. Raises UsageError
-    for a model that nobody ran.
-    """
-    import yaml
-
-    own = [record for record in records if record.model == model and not record.limited]
-    if not own:
-        names = sorted({record.model for record in records})
-        hint = did_you_mean(model, names)
-        raise UsageError(
-            f"no record of the model '{model}'" + (f"; {hint}" if hint else ""), fix=f"choose one of {', '.join(names)}"
-        )
-    results: dict[tuple, dict[str, Any]] = {}
-    for key, values in sorted(_values(own).items()):
-        task, source, protocol, condition, metric, version, draws = *key, len(values)
-        dataset = {
-            "name": DATASETS[task] if source != "mini" else f"madbench mini, {DATASETS[task]} layout",
-            "type": task if source != "mini" else f"madbench-mini-{task}",
-            "config": protocol,
-            "split": condition,
-        }
-        one = results.setdefault(
-            (task, source, protocol, condition),
-            {"task": {"type": "visual-question-answering", "name": DATASETS[task]}, "dataset": dataset, "metrics": []},
-        )
-        one["metrics"].append(
-            {
-                "type": metric,
-                "name": f"{metric} (version {version}, mean of {draws} run{'s' if draws > 1 else ''})",
-                "value": round(100 * sum(values) / draws, 2),
-                "verified": False,
-            }
-        )
-    return yaml.safe_dump({"model-index": [{"name": model, "results": list(results.values())}]}, sort_keys=False)
-
-
-def _values(records: Iterable[Record]) -> dict[tuple, list[float]]:
-    values: dict[tuple, list[float]] = {}
-    for record in records:
-        for name, one in record.conditions.items():
-            if one.get("role") not in ("id", "shifted"):
-                continue
-            for metric, value in (one.get("metrics") or {}).items():
-                if ":" not in metric and metric != "vqa_accuracy_simple":
-                    version = (one.get("metric_versions") or {}).get(metric, "1")
-                    key = (record.task, record.source, record.protocol, name, metric, version)
-                    values.setdefault(key, []).append(value)
-    return values
 
 
 def _names(record: Record) -> set[str]:

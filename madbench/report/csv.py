@@ -7,6 +7,7 @@ import io
 from collections.abc import Iterator
 
 from madbench.report.curves import Curve, Line
+from madbench.report.design import detectable
 from madbench.report.statistics import Estimate
 from madbench.report.tables import Board, Row, Table
 
@@ -36,7 +37,11 @@ FIELDS = [
     "difference_low",
     "difference_high",
     "difference_degrees",
+    "difference_basis",
     "difference_draws",
+    "difference_seeds",
+    "difference_runs",
+    "difference_thin",
     "difference_p",
     "difference_p_holm",
     "verdict",
@@ -54,6 +59,7 @@ FIELDS = [
     "exposed",
     "white_box",
     "content",
+    "about",
 ]
 
 
@@ -64,9 +70,11 @@ def render(board: Board) -> str:
     for table in board.tables:
         for row in table.rows:
             writer.writerows(_lines(board, table, row))
+        writer.writerows(_detectable(board, table))
     for curve in board.curves:
         for line in curve.lines:
             writer.writerows(_area(board, curve, line, span) for span in curve.spans)
+            writer.writerows(_crossing(board, curve, line))
     return buffer.getvalue()
 
 
@@ -98,6 +106,7 @@ def _lines(board: Board, table: Table, row: Row) -> Iterator[dict]:
             "items": _text(items),
             "images": _text(images),
             "exposed": _bool(cell.exposed),
+            "about": cell.about or "",
             "rank": _text(cell.rank),
             "verdict": _text(cell.verdict),
             **_estimate("", cell.estimate),
@@ -114,10 +123,56 @@ def _lines(board: Board, table: Table, row: Row) -> Iterator[dict]:
                 "items": _text(one.items) if one.name else "",
                 **_estimate("", one.estimate),
             }
+            yield {
+                **start(task),
+                "condition": one.condition,
+                "role": "group-mean",
+                "metric": one.kind,
+                "state": "missing" if one.mean is None else "done",
+                "value": _text(one.mean),
+                "about": f"{one.groups} groups, {one.small} too small",
+            }
     for task, costs in row.costs.items():
         for name, value in costs.items():
             state = "missing" if value is None else "done"
             yield {**start(task), "role": "cost", "metric": name, "state": state, "value": _text(value)}
+
+
+def _detectable(board: Board, table: Table) -> Iterator[dict]:
+    """The smallest difference to the baseline that the design finds, a line a column."""
+    for one in detectable(table):
+        yield {
+            "protocol": table.protocol,
+            "source": table.source,
+            "task": one.task,
+            "condition": one.condition,
+            "role": "minimum-detectable-difference",
+            "metric": one.metric,
+            "state": "done",
+            "value": _text(one.difference),
+            "basis": "draws or seeds" if one.several else "items",
+            "baseline": board.baseline,
+        }
+
+
+def _crossing(board: Board, curve: Curve, line: Line) -> Iterator[dict]:
+    """Where a row stops helping: a fraction, with the ends between which the difference is not sure."""
+    if line.crossing is not None:
+        yield {
+            "protocol": " ".join(curve.protocols.values()),
+            "source": curve.source,
+            "task": curve.task,
+            "model": line.label,
+            "condition": curve.condition,
+            "role": "curve-crossing",
+            "metric": curve.metric,
+            "state": "done" if line.crossing.at is not None else "missing",
+            "value": _text(line.crossing.at),
+            "low": _text(line.crossing.low),
+            "high": _text(line.crossing.high),
+            "baseline": board.baseline,
+            "about": line.crossing.words,
+        }
 
 
 def _area(board: Board, curve: Curve, line: Line, span: tuple[float, ...]) -> dict:
@@ -151,7 +206,8 @@ def _estimate(prefix: str, found: Estimate | None) -> dict[str, str]:
         "item_variance": found.item_variance,
     }
     if prefix:
-        values.update(p=found.p, p_holm=found.p_holm)
+        values.update(basis=found.basis, seeds=found.seeds, runs=found.runs, p=found.p, p_holm=found.p_holm)
+        values.update(thin=_bool(found.thin))
         return {prefix if name == "value" else f"{prefix}_{name}": _text(value) for name, value in values.items()}
     values.update(basis=found.basis, seeds=found.seeds, runs=found.runs)
     return {name: _text(value) for name, value in values.items()}

@@ -86,25 +86,41 @@ def _replicates(found: Estimate) -> int:
     return found.seeds if found.basis == "seeds" else 1
 
 
+@dataclass(frozen=True)
+class Detectable:
+    """The smallest true difference to the baseline that the runs of a column find. several: whether draws or seeds count."""
+
+    task: str
+    condition: str
+    metric: str
+    difference: float
+    several: bool
+
+
+def detectable(table: Any) -> list[Detectable]:
+    """For each id and shifted condition of a Table and the metric that stands for it, from the variances of its rows."""
+    found = []
+    for column in table.columns:
+        if column.role not in ("id", "shifted") or column.metric != table.headline[column.task, column.condition]:
+            continue
+        cells = [row.cells[column].difference for row in table.rows_of(column.task) if not row.limited]
+        parts = observed_parts([one for one in cells if one is not None])
+        if parts is not None:
+            smallest = minimum_detectable(parts)
+            found.append(Detectable(column.task, column.condition, column.metric, smallest, len(parts) > 1))
+    return found
+
+
 def design_lines(table: Any, baseline: str) -> list[str]:
-    """The smallest difference to the baseline that the design of a Table finds, from its variances: a sentence for all
-    tasks with several draws or seeds, one for those with a single run."""
+    """What `detectable` finds: a sentence for all tasks with several draws or seeds, one for those with a single run."""
     found: dict[str, list[str]] = {}
+    known = detectable(table)
     for task in table.tasks:
-        said, draws = [], set()
-        for column in table.columns:
-            if column.task != task or column.role not in ("id", "shifted"):
-                continue
-            if column.metric != table.headline[task, column.condition]:
-                continue
-            cells = [row.cells[column].difference for row in table.rows_of(task) if not row.limited]
-            parts = observed_parts([one for one in cells if one is not None])
-            if parts is not None:
-                said.append(f"{plain(column.condition)} {100 * minimum_detectable(parts):.2f}")
-                draws.add(len(parts) > 1)
-        if said:
-            beyond = "" if True in draws else ", one draw: items only"
-            found.setdefault(beyond, []).append(f"{task_title(task)} {', '.join(said)}")
+        own = [one for one in known if one.task == task]
+        if own:
+            beyond = "" if any(one.several for one in own) else ", one draw: items only"
+            said = ", ".join(f"{plain(one.condition)} {100 * one.difference:.2f}" for one in own)
+            found.setdefault(beyond, []).append(f"{task_title(task)} {said}")
     return [
         f"Smallest true difference to {code(baseline)} that this design finds with {POWER:.0%} power (test at 5 %, not "
         f"corrected; median variances of the rows{beyond}), in points: {'; '.join(said)}."

@@ -68,7 +68,7 @@ def _curves(board: Board) -> list[Block]:
 def _published(rows: Iterable) -> list[Block]:
     lines = []
     for row in rows:
-        numbers = ", ".join(f"{metric} {one:.2f}" for metric, one in zip(row.metric, row.value, strict=True))
+        numbers = ", ".join(f"{metric} {one:g}" for metric, one in zip(row.metric, row.value, strict=True))
         status = row.status if row.confidence is None else f"{row.status} ({row.confidence} confidence)"
         model = row.model if row.variant is None else f"{row.model} ({row.variant})"
         line = [task_title(row.task), model, row.split, numbers or row.claim, status, row.source, row.conditions or ""]

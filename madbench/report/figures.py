@@ -34,6 +34,8 @@ COLOURS = (
 MARKERS = ("o", "s", "^", "D", "v", "P", "X", "<", ">", "h", "*")
 STYLES = ("-", "--", "-.", ":")
 WIDTH = 7.2  # inches
+BANDS = 6  # lines that may all have one
+LONGEST = 28  # signs of a name
 SETTINGS = {
     "svg.hashsalt": "madbench",
     "svg.fonttype": "none",
@@ -137,10 +139,15 @@ def _quiet() -> Iterator[None]:
 
 
 def _curve(canvas, curve, places: Mapping[str, int]) -> None:
-    canvas.set_size_inches(WIDTH, 4.2)
+    canvas.set_size_inches(WIDTH, 3.8 + _legend_height([line.label for line in curve.lines]))
     axes = canvas.add_subplot()
-    # Many bands upon each other would hide the lines.
-    shade = 0.15 if len(curve.lines) <= 4 else 0.07
+    # Many bands upon each other would hide the lines: then only who matters most has one, the others have bars.
+    banded = {
+        line.label
+        for line in curve.lines
+        if len(curve.lines) <= BANDS or line.baseline or any(point.rank == 1 for point in line.points.values())
+    }
+    shade = 0.15 if len(banded) <= 4 else 0.07
     for line in curve.lines:
         points = [(fraction, point.estimate) for fraction, point in sorted(line.points.items())]
         x = [100 * fraction for fraction, _ in points]
@@ -148,7 +155,11 @@ def _curve(canvas, curve, places: Mapping[str, int]) -> None:
         look = _look(places[line.label])
         axes.plot(x, y, label=_short(line.label), linestyle=STYLES[places[line.label] % len(STYLES)], **look)
         bounded = [(at, found) for at, (_, found) in zip(x, points, strict=True) if found.half_width is not None]
-        if bounded:
+        if line.label not in banded:
+            for at, found in bounded:
+                half = [[100 * (found.value - found.low)], [100 * (found.high - found.value)]]
+                axes.errorbar([at], [100 * found.value], yerr=half, capsize=2, linewidth=0.8, color=look["color"])
+        elif bounded:
             low, high = (
                 [100 * end for end in ends] for ends in zip(*((one.low, one.high) for _, one in bounded), strict=True)
             )
@@ -157,7 +168,8 @@ def _curve(canvas, curve, places: Mapping[str, int]) -> None:
     axes.set_xticks([100 * fraction for fraction in curve.fractions], [percent(one) for one in curve.fractions])
     axes.minorticks_off()
     axes.set_xlabel("share of the training data (log scale)")
-    axes.set_ylabel(f"{curve.metric} (%), band: 95% interval")
+    bars = "" if len(banded) == len(curve.lines) else " or bar"
+    axes.set_ylabel(f"{curve.metric} (%), band{bars}: 95% interval")
     _legend(canvas, axes)
 
 
@@ -181,7 +193,7 @@ def _differences(canvas, panels: Sequence[tuple[str, Sequence[tuple[str, Any]]]]
 def _shifts(canvas, lines: Sequence[tuple[str, Sequence[tuple[str, Any]]]], places: Mapping[str, int]) -> None:
     labels = [label for label, _ in lines]  # as in the table
     conditions = list(dict.fromkeys(condition for _, found in lines for condition, _ in found))
-    canvas.set_size_inches(WIDTH, 1.2 + 0.36 * len(labels))
+    canvas.set_size_inches(WIDTH, 0.9 + 0.36 * len(labels) + _legend_height(conditions))
     axes = canvas.add_subplot()
     step = 0.6 / max(len(conditions) - 1, 1)
     for label, found in lines:
@@ -195,7 +207,7 @@ def _shifts(canvas, lines: Sequence[tuple[str, Sequence[tuple[str, Any]]]], plac
 
 
 def _cost(canvas, points: Sequence[tuple[str, float, Any]], places: Mapping[str, int]) -> None:
-    canvas.set_size_inches(WIDTH, 3.8)
+    canvas.set_size_inches(WIDTH, 3.4 + _legend_height([label for label, _, _ in points]))
     axes = canvas.add_subplot()
     for label, seconds, found in points:
         half = (
@@ -242,10 +254,22 @@ def _rows(axes, labels: Sequence[str]) -> None:
 
 
 def _legend(canvas, axes) -> None:
-    canvas.legend(*axes.get_legend_handles_labels(), loc="outside lower center", ncols=4)
+    handles, labels = axes.get_legend_handles_labels()
+    canvas.legend(handles, labels, loc="outside lower center", ncols=_legend_columns(labels))
+
+
+def _legend_columns(labels: Sequence[str]) -> int:
+    """As many as fit beside each other: a sign is about 0.075 inches wide, a marker with its margins half an inch."""
+    longest = max((len(_short(label)) for label in labels), default=0)
+    return max(1, min(4, int(WIDTH / (0.5 + 0.075 * longest))))
+
+
+def _legend_height(labels: Sequence[str]) -> float:
+    """Inches."""
+    return 0.2 * -(-len(labels) // _legend_columns(labels)) + 0.1
 
 
 def _short(name: str) -> str:
-    """A name that leaves room for the drawing; the table beside it has the whole."""
+    """A name that leaves room for the drawing; the table beside it has the whole. Names tend to differ at both ends."""
     line = " ".join(name.split())
-    return line if len(line) <= 28 else line[:27] + "…"
+    return line if len(line) <= LONGEST else f"{line[: LONGEST // 2]}…{line[-LONGEST // 2 + 1 :]}"

@@ -6,6 +6,7 @@ import json
 from dataclasses import asdict
 
 from madbench.report.curves import Curve
+from madbench.report.design import detectable
 from madbench.report.statistics import Estimate
 from madbench.report.tables import Board, Content, Table
 
@@ -36,6 +37,7 @@ def _table(table: Table) -> dict:
                 "exposed": cell.exposed,
                 "rank": cell.rank,
                 "verdict": cell.verdict,
+                "about": cell.about,
                 "estimate": _estimate(cell.estimate),
                 "difference": _estimate(cell.difference),
             }
@@ -69,6 +71,7 @@ def _table(table: Table) -> dict:
         "facts": table.facts,
         "notes": table.notes,
         "incomplete": table.incomplete,
+        "minimum_detectable": [asdict(one) for one in detectable(table)],
         "rows": rows,
     }
 

@@ -134,8 +134,13 @@ def _sentence(text: str) -> str:
 
 
 def escape(text: str) -> str:
-    """Text in which LaTeX sees no command and pdflatex no sign that it cannot set."""
-    return "".join(map(_sign, re.sub(r"\s", " ", str(text))))
+    """Text in which LaTeX sees no command and no ligature, and pdflatex no sign that it cannot set."""
+    line = re.sub(r"\s", " ", str(text))
+    # Two dashes would be set as one long one, two commas or quotes as quotation marks: `--strict` must stay what to type.
+    return "".join(
+        ("{}" if sign == before and sign in "-,'" else "") + _sign(sign)
+        for before, sign in zip(" " + line, line, strict=False)
+    )
 
 
 def _sign(sign: str) -> str:

@@ -13,7 +13,9 @@ from madbench.report.cells import Text
 from madbench.report.inline import spans
 from madbench.report.tables import Board
 
-_SPECIAL = re.compile(r"[\\`*<]|(?<=\])\(|~~|&(?=#|[a-zA-Z])")
+# An underscore inside a word means nothing; at the edge of one it opens or closes emphasis. An address becomes a link by
+# its colon or its `www.`.
+_SPECIAL = re.compile(r"[\\`*<]|(?<=\])\(|~~|&(?=#|[a-zA-Z])|(?<!\w)_|_(?!\w)|(?<=[a-z]):(?=//)|(?<=\bwww)\.(?=\w)")
 _TICKS = re.compile(r"`+")
 
 

@@ -12,8 +12,8 @@ import json
 import re
 import tarfile
 import tempfile
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path, PurePosixPath
 from typing import Any
@@ -82,6 +82,13 @@ def unpacked(path: Path) -> Iterator[Path]:
     with tempfile.TemporaryDirectory(prefix="madbench-") as folder:
         _unpack(path, Path(folder))
         yield Path(folder)
+
+
+@contextmanager
+def opened(paths: Iterable[Path | str]) -> Iterator[list[Path]]:
+    """The paths with packed results unpacked; folders, archives of records and whatever is not there stay as they are."""
+    with ExitStack() as stack:
+        yield [stack.enter_context(unpacked(Path(one))) if str(one).endswith(SUFFIX) else Path(one) for one in paths]
 
 
 def _name_of(folder: Path, finished: bool) -> str | None:

@@ -2,6 +2,7 @@
 
 import re
 
+import numpy as np
 import pytest
 import yaml
 
@@ -54,8 +55,54 @@ def test_a_model_card_has_the_main_numbers_in_percent(madbench, cells):
     (found,) = entry["results"]
     assert entry["name"] == "mad" and found["dataset"]["split"] == "val" and "mini" in found["dataset"]["name"]
     (metric,) = found["metrics"]
-    assert metric["type"] == "vqa_accuracy" and "mean of 2 runs" in metric["name"] and 1 < metric["value"] < 100
+    assert metric["type"] == "vqa_accuracy" and "version 2021, draws×seeds 2×1, ± " in metric["name"]
+    assert 1 < metric["value"] < 100
     assert metric["verified"] is False
+
+
+def test_a_model_card_has_the_numbers_of_the_table_and_of_nobody_else(madbench, cells):
+    right, wrong = np.ones(60), np.zeros(60)
+    for seed in range(3):
+        cells.write("mad", seed=seed, scores=right)
+    cells.write("mad", draw=1, scores=wrong)
+    cells.write("mad", division="external", train_id="theirs", scores=wrong)
+    cells.write("mad", comparable=False, train_id="limited", scores=wrong)
+    cells.write("mad", draw=2, scores=wrong, edit=lambda content: content["data"].update(fingerprint="f" * 64))
+    result = madbench("cite", cells.root, "--model-index", "mad")
+    (entry,) = yaml.safe_load(result.out)["model-index"]
+    (metric,) = entry["results"][0]["metrics"]
+    assert metric["value"] == 50.0, "the mean over draws, not over runs"
+    assert result.out.startswith("# left out: lowshot-1pct@1: SNLI-VE stands apart")
+    theirs = madbench("cite", cells.root, "--model-index", "mad (external)")
+    (entry,) = yaml.safe_load(theirs.out)["model-index"]
+    assert "external division" in entry["results"][0]["metrics"][0]["name"]
+
+
+def test_variants_of_a_model_have_no_common_card(madbench, cells):
+    cells.write("mad")
+    cells.write("mad", train_id="other", edit=lambda content: content["model"].update(spec_hash="f" * 64))
+    result = madbench("cite", cells.root, "--model-index", "mad")
+    assert result.code == 2 and "several rows of the model 'mad'" in result.err
+    label = result.err.split("choose one of '")[1].split("'")[0]
+    assert madbench("cite", cells.root, "--model-index", label).code == 0
+
+
+def test_a_packed_folder_is_reported_and_cited_as_the_folder(madbench, cells, tmp_path):
+    cells.write("mad", "vqa")
+    packed = tmp_path / "r.tar.zst"
+    assert madbench("pack", cells.root, "--out", packed).code == 0
+    for command in (["report"], ["cite"], ["cite", "--model-index", "mad"]):
+        of_folder, of_file = (madbench(command[0], path, *command[1:]) for path in (cells.root, packed))
+        assert (of_file.code, of_file.out) == (0, of_folder.out)
+
+
+def test_every_hash_of_a_protocol_is_cited_and_limited_runs_call_for_nothing(madbench, cells):
+    for draw, sha256 in ((0, "a" * 64), (1, "b" * 64)):
+        cells.write("mad", "vqa", draw=draw, edit=lambda content, one=sha256: content["protocol"].update(hash=one))
+    cells.write("student", "vcr", comparable=False)
+    text = madbench("cite", cells.root).out
+    assert f"lowshot-1pct@1, sha256 {'a' * 64}" in text and f"lowshot-1pct@1, sha256 {'b' * 64}" in text
+    assert "zellers2019vcr" not in text
 
 
 def test_an_unknown_model_and_a_card_without_records_are_told(madbench, cells):

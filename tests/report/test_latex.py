@@ -73,3 +73,8 @@ def test_pdflatex_sets_it(hostile, tmp_path):
     done = subprocess.run(command, cwd=tmp_path, capture_output=True, timeout=300)
     assert done.returncode == 0, done.stdout[-3000:].decode(errors="replace")
     assert (tmp_path / "board.pdf").stat().st_size > 10_000
+
+
+def test_what_is_to_be_typed_stays_as_it_is():
+    assert escape("--strict ,, ''") == "-{}-strict ,{}, '{}'"
+    assert escape("a – b, c-d") == "a -- b, c-d"
