@@ -5,17 +5,22 @@ Counts only; what is refused for it is decided in `harness.data` (examples and i
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Hashable, Iterable, Mapping, Sequence
 from typing import Any
+
+import numpy as np
 
 from madbench.errors import NotComparable
 from madbench.harness.conditions import ConditionRows
 from madbench.tasks.contract import Row
 from madbench.tasks.exposure import exposed
-from madbench.tasks.table import column
+from madbench.tasks.table import column, where
 
 # The field that holds what is asked about an image, where one text is the whole question (vcr's is four choices too).
 TEXT = {"snli_ve": "hypothesis", "vqa": "question"}
+# The field that is equal for one image of two splits. Ids of vcr begin with the name of their split, so none of them is
+# in two: there the name of the picture's file tells, and what is asked about it tells whether an example is the same.
+IMAGE = {"vcr": "image_name"}
 FIRST = 3
 
 Pair = dict[str, Any]
@@ -24,7 +29,7 @@ Pair = dict[str, Any]
 def audit(task: str, train: Sequence[Row], select: Sequence[Row], conditions: Iterable[ConditionRows]) -> list[Pair]:
     """One entry for each two of train, select and the conditions that have rows of their own.
 
-    An entry holds `between` (two names), `condition` (whether the second is one), and counts of the second's examples,
+    Examples are the same by their id, for vcr also by picture, question and choices under another id. An entry holds `between` (two names), `condition` (whether the second is one), and counts of the second's examples,
     images, (image, text) pairs and texts that the first has too, texts being None for a task without one text. The
     `first_...` are the first few of them, sorted.
     """
@@ -85,18 +90,34 @@ def refuse_exposed(model: str, found: Iterable[Mapping[str, Any]]) -> None:
 
 
 class _Side:
-    """The columns of one side's rows, and each of them as a set; the rows themselves are not built."""
+    """The columns of one side's rows, and each of them as a set; of the rows themselves only those asked for are built."""
 
     def __init__(self, task: str, rows: Sequence[Row]):
-        self.ids, images = column(rows, "example_id"), column(rows, "image_id")
+        self.ids, images = column(rows, "example_id"), column(rows, IMAGE.get(task, "image_id"))
         self.examples, self.images = set(self.ids), set(images)
+        self._rows, self._image_of, self._by_content = rows, images, task in IMAGE
         texts = column(rows, TEXT[task]) if task in TEXT else []
         self.texts, self.asked = set(texts), list(zip(images, texts, strict=False))
         self.image_texts = set(self.asked)
 
+    def contents(self, images: set[str]) -> Mapping[str, Hashable]:
+        """Example id -> what it asks, of examples about these images; empty for a task whose ids tell it all."""
+        if not images or not self._by_content:
+            return {}
+        wanted = np.array([image in images for image in self._image_of], dtype=bool)
+        return {row.example_id: _content(row) for row in where(self._rows, wanted)}
+
+
+def _content(row: Any) -> Hashable:
+    """A vcr question whatever its ids and the order of its choices."""
+    return row.image_name, row.question, frozenset(row.answer_choices), frozenset(row.rationale_choices)
+
 
 def _pair(first: str, one: _Side, second: str, other: _Side, condition: bool) -> Pair:
-    examples, images = one.examples & other.examples, one.images & other.images
+    images = one.images & other.images
+    known = set(one.contents(images).values())
+    again = {example for example, content in other.contents(images).items() if content in known}
+    examples = (one.examples & other.examples) | again
     pair: Pair = {
         "between": [first, second],
         "condition": condition,

@@ -39,7 +39,7 @@ from madbench.tasks.sources import (
 from madbench.tasks.subsets import Subset, carve, draw_subset
 
 Digest = dict[str, Any]
-DIGEST_FORM = 2  # raised when a digest says more: one that was remembered before is then made again
+DIGEST_FORM = 3  # raised when a digest says more, or other things: one that was remembered before is then made again
 
 
 @dataclass(frozen=True)

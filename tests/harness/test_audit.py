@@ -6,9 +6,11 @@ import pytest
 
 from madbench.cli.plan_text import plan_text
 from madbench.errors import NotComparable
+from madbench.harness import run
 from madbench.harness.audit import audit, exposure, refuse_exposed, sentences
 from madbench.harness.conditions import ConditionRows
 from madbench.tasks.snli_ve.rows import SnliVeRow
+from madbench.tasks.vcr.reader import VcrRow
 from madbench.tasks.vqa.rows import VqaRow
 
 MODEL = """schema: 1
@@ -63,6 +65,43 @@ def test_train_and_select_may_share_images_and_nothing_else():
     found = sentences(audit("snli_ve", rows[:1], rows[1:], []))
     assert found == {"ids": [], "images": []}
     assert sentences(audit("snli_ve", rows[:2], rows[1:], []))["ids"] == ["train and select share 1 examples"]
+
+
+def vcr_row(split, number, image, words=("why", "?"), choices="abcd"):
+    answers = tuple((letter,) for letter in choices)
+    ids = {"example_id": f"{split}-{number}", "image_id": f"{split}-{image}"}
+    return VcrRow(
+        **ids,
+        image_name=f"film/{image}.jpg",
+        question=words,
+        answer_choices=answers,
+        rationale_choices=answers,
+        labels=(0, 0),
+    )
+
+
+def test_vcr_is_compared_by_picture_and_question_because_its_ids_begin_with_their_split():
+    train = [vcr_row("train", 0, 5), vcr_row("train", 1, 5, ("who", "?")), vcr_row("train", 2, 6)]
+    val = [vcr_row("val", 0, 5, choices="dcba"), vcr_row("val", 1, 5, ("how", "?")), vcr_row("val", 2, 7)]
+    (pair,) = audit("vcr", train, (), [condition("val", val)])
+    assert (pair["examples"], pair["first_examples"]) == (1, ["val-0"])
+    assert (pair["images"], pair["first_images"]) == (1, ["film/5.jpg"])
+    (clean,) = audit("vcr", train[2:], (), [condition("val", val)])
+    assert (clean["examples"], clean["images"]) == (0, 0)
+
+
+def test_a_val_file_of_vcr_that_is_train_under_other_ids_is_refused(small_worlds, tmp_path):
+    for name in ("train", "val"):
+        text = (small_worlds["vcr"] / "train.jsonl").read_text(encoding="utf-8")
+        (tmp_path / f"{name}.jsonl").write_text(text.replace('"train-', f'"{name}-'), encoding="utf-8")
+    asked = {"task": "vcr", "data": f"vcr={tmp_path}", "out": tmp_path / "runs", "quiet": True}
+    result = run("majority", "lowshot-1pct", dry_run=True, **asked)
+    assert result.exit_code == 4
+    assert "train and condition 'val' share 4 examples; train and condition 'val' share 1 images" in str(
+        result.errors[0]
+    )
+    with pytest.raises(NotComparable):
+        run("majority", "lowshot-1pct", **asked)
 
 
 def test_a_shifted_condition_is_exposed_as_the_split_it_comes_from():
