@@ -32,8 +32,9 @@ class Exposes:
     refused: bool = False
 
 
-# Names of splits and shifts, as the tasks have them.
-VAL, CP_TEST, VS = ("val",), ("cp-test",), ("vs-*",)
+# Names of splits and shifts, as the tasks have them. Rows of cp-train are reported too: the unshifted ones of VQA-CP.
+VAL, CP_TRAIN, CP_TEST, VS = ("val",), ("cp-train",), ("cp-test",), ("vs-*",)
+CP = (*CP_TRAIN, *CP_TEST)
 REPHRASED, ADVERSARIAL, GQA = ("rephrasings",), ("advqa*",), ("gqa-ood*",)
 TESTS = ("test", "test-dev")
 
@@ -41,21 +42,23 @@ _VS_FROM_V2 = "VQA-VS re-organises VQA v2 train and val, so its test questions w
 _CP_FROM_V2 = "VQA-CP v2 re-organises VQA v2 train and val (Agrawal et al. 2018)"
 _SNLI_RESPLIT = "SNLI-VE splits SNLI anew by image: SNLI train holds hypotheses of its dev and test (necla-ml/SNLI-VE)"
 _VS = Exposes("vqa", VS, "examples", _VS_FROM_V2, refused=True)
-_CP = Exposes("vqa", CP_TEST, "examples", f"{_CP_FROM_V2}: its test split holds questions of both")
+_CP = Exposes("vqa", CP, "examples", f"{_CP_FROM_V2}: both of its splits hold questions of both")
+_VS_VAL = Exposes("vqa", VAL, "examples", "VQA-VS re-organises VQA v2 train and val")
 _COCO_MIX = "VQA-CP and VQA-VS mix COCO train2014 and val2014 images within each split"
 _VAL_IMAGES = Exposes("vqa", (*VAL, *REPHRASED, *ADVERSARIAL), "images", "the questions are about COCO val2014 images")
-_MIXED_IMAGES = Exposes("vqa", (*CP_TEST, *VS), "images", _COCO_MIX)
+_MIXED_IMAGES = Exposes("vqa", (*CP, *VS), "images", _COCO_MIX)
 _FLICKR = Exposes("snli_ve", ("dev", "test"), "images", "SNLI-VE uses Flickr30k images; captions are not its input")
 _VG = Exposes(
-    "vqa", (*VAL, *REPHRASED, *ADVERSARIAL, *CP_TEST, *VS), "images", "about half of Visual Genome's images are COCO's"
+    "vqa", (*VAL, *REPHRASED, *ADVERSARIAL, *CP, *VS), "images", "about half of Visual Genome's images are COCO's"
 )
 _GQA_IMAGES = Exposes("vqa", GQA, "images", "GQA's images are Visual Genome's")
-_V2_VAL = (
-    Exposes("vqa", VAL, "examples", "it is the reported split"),
-    Exposes("vqa", REPHRASED, "examples", "VQA-Rephrasings rewords VQA v2 val questions and keeps their answers"),
-    Exposes("vqa", ADVERSARIAL, "images", "AdVQA val asks about COCO val2014 images"),
+_REPHRASED = Exposes(
+    "vqa", REPHRASED, "examples", "VQA-Rephrasings rewords VQA v2 val questions and keeps their answers"
 )
+_ADVERSARIAL = Exposes("vqa", ADVERSARIAL, "images", "AdVQA val asks about COCO val2014 images")
+_V2_VAL = (Exposes("vqa", VAL, "examples", "it is the reported split"), _REPHRASED, _ADVERSARIAL)
 _V1 = "VQA v2 extends VQA v1: the same questions, balanced with more"
+_V1_CP, _V1_VS = Exposes("vqa", CP, "examples", _V1), Exposes("vqa", VS, "examples", _V1, refused=True)
 
 _Table = Mapping[str, tuple[Exposes, ...]]
 
@@ -64,29 +67,37 @@ _VQA: _Table = {
     "vqa2-val": (*_V2_VAL, _VS, _CP),
     "vqa2-trainval": (*_V2_VAL, _VS, _CP),
     "vqa2-test-questions": (Exposes("vqa", TESTS, "text", "the questions, with their images but without answers"),),
-    "vqa1-train": (Exposes("vqa", (*CP_TEST, *VS), "examples", _V1),),
-    "vqa1-val": (Exposes("vqa", (*VAL, *REPHRASED, *CP_TEST, *VS), "examples", _V1),),
-    "vqa-cp-train": (Exposes("vqa", VAL, "examples", f"{_CP_FROM_V2}: its train split holds val questions"), _VS),
+    "vqa1-train": (_V1_CP, _V1_VS),
+    "vqa1-val": (Exposes("vqa", (*VAL, *REPHRASED), "examples", _V1), _ADVERSARIAL, _V1_CP, _V1_VS),
+    "vqa-cp-train": (
+        Exposes("vqa", VAL, "examples", f"{_CP_FROM_V2}: its train split holds val questions"),
+        Exposes("vqa", CP_TRAIN, "examples", "the unshifted rows are a part of this split"),
+        *(_REPHRASED, _ADVERSARIAL, _VS),
+    ),
     "vqa-cp-test": (
         Exposes("vqa", VAL, "examples", f"{_CP_FROM_V2}: its test split holds val questions"),
         Exposes("vqa", CP_TEST, "examples", "it is the reported split"),
-        _VS,
+        *(_REPHRASED, _ADVERSARIAL, _VS),
     ),
-    "vqa-vs-train": (Exposes("vqa", VAL, "examples", "VQA-VS re-organises VQA v2 train and val"), _CP),
-    "vqa-vs": (Exposes("vqa", VAL, "examples", "VQA-VS re-organises VQA v2 train and val"), _CP, _VS),
+    "vqa-vs-train": (_VS_VAL, _REPHRASED, _ADVERSARIAL, _CP),
+    "vqa-vs": (_VS_VAL, _REPHRASED, _ADVERSARIAL, _CP, _VS),
     "vqa-rephrasings": (
         Exposes("vqa", VAL, "examples", "it holds the original val questions with their answers"),
         Exposes("vqa", REPHRASED, "examples", "it is the reported set"),
-        Exposes("vqa", (*CP_TEST, *VS), "examples", "it holds original VQA v2 val questions"),
+        Exposes("vqa", CP, "examples", "it holds original VQA v2 val questions, and VQA-CP deals those out again"),
+        Exposes("vqa", VS, "examples", f"it holds original VQA v2 val questions; {_VS_FROM_V2}", refused=True),
+        _ADVERSARIAL,
     ),
     "advqa": (
         Exposes("vqa", ADVERSARIAL, "examples", "it is the reported set"),
-        Exposes("vqa", VAL, "images", "AdVQA val asks about COCO val2014 images"),
+        Exposes("vqa", (*VAL, *REPHRASED, *CP, *VS), "images", "AdVQA val asks about COCO val2014 images"),
     ),
     "gqa": (_GQA_IMAGES, _VG),
     "gqa-testdev": (Exposes("vqa", GQA, "examples", "GQA-OOD re-organises GQA val and testdev"),),
     "gqa-val": (Exposes("vqa", GQA, "examples", "GQA-OOD re-organises GQA val and testdev"), _VG),
-    "okvqa": (Exposes("vqa", (*VAL, *REPHRASED, *ADVERSARIAL), "images", "OK-VQA asks about COCO 2014 images"),),
+    "okvqa": (
+        Exposes("vqa", (*VAL, *REPHRASED, *ADVERSARIAL, *CP, *VS), "images", "OK-VQA asks about COCO 2014 images"),
+    ),
 }
 
 _SNLI: _Table = {

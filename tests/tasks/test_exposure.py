@@ -34,7 +34,34 @@ def test_only_vqa_vs_questions_are_refused():
     (found,) = exposed(["vqa2-train"], "vqa", ["vs-iid"])
     assert found["refused"] and "VQA-VS" in found["reason"]
     assert not exposed(["coco-val2014"], "vqa", ["vs-iid"])[0]["refused"]
-    assert all(not one["refused"] for one in exposed(SEEN, "vqa", ["val", "cp-test", "rephrasings"]))
+    assert all(not one["refused"] for one in exposed(SEEN, "vqa", ["val", "cp-train", "cp-test", "rephrasings"]))
+
+
+ALL_OF_V2 = ("vqa2-train", "vqa2-val", "vqa2-trainval", "vqa1-train", "vqa1-val", "vqa-vs-train", "vqa-vs")
+
+
+@pytest.mark.parametrize("seen", [*ALL_OF_V2, "vqa-cp-train", "vqa-rephrasings"])
+def test_the_unshifted_rows_of_vqa_cp_are_exposed_by_whatever_held_them(seen):
+    assert level(seen, "vqa", "cp-train") == {seen: "examples"}
+
+
+def test_vqa_cp_test_does_not_expose_the_rows_that_vqa_cp_train_holds():
+    assert level("vqa-cp-test", "vqa", "cp-train") == {}
+    assert level("vqa-cp-train", "vqa", "cp-test") == {}
+
+
+@pytest.mark.parametrize("seen", ["vqa-cp-train", "vqa-cp-test", "vqa-vs-train", "vqa-vs"])
+def test_what_deals_out_val_again_exposes_its_rephrasings(seen):
+    assert level(seen, "vqa", "rephrasings") == {seen: "examples"}
+    assert level(seen, "vqa", "advqa-val") == {seen: "images"}
+
+
+def test_whatever_held_questions_of_vqa_vs_test_is_refused():
+    seen = [*(name for name in ALL_OF_V2 if name != "vqa-vs-train"), "vqa-cp-train", "vqa-cp-test", "vqa-rephrasings"]
+    found = {one["seen"]: one["refused"] for one in exposed(seen, "vqa", ["vs-iid"])}
+    assert found == dict.fromkeys(seen, True)
+    # Pictures, and the training split of the set itself, are another matter.
+    assert not any(one["refused"] for one in exposed(set(SEEN) - set(seen), "vqa", ["vs-iid"]))
 
 
 def test_pictures_alone_are_told_as_such():
