@@ -2,8 +2,8 @@
 
 The annotation files may lie in the root, in `vcr1annots/`, in `annotation/` or in `vcr1annots.zip`. Whether an image exists is not asked
 here. What leaks the label (`*_orig`, `*_match_iter`, `*_sources`) is looked at once, for an integrity check, and
-not kept. A field that is not needed may be absent or null, which of them the test file has is not known; one of another
-type is refused, because then the row is not what was released.
+not kept. A field that is not needed may be absent or null, which of them the test file has is not known, and so may both
+labels together; one of another type is refused, because then the row is not what was released.
 """
 
 from __future__ import annotations
@@ -261,8 +261,8 @@ class _Parser:
         return self._shared[name]
 
     def _labels(self, record: dict, line: int) -> tuple[int, int] | None:
-        if "answer_label" not in record and "rationale_label" not in record:
-            return None
+        if record.get("answer_label") is None and record.get("rationale_label") is None:
+            return None  # absent or null: a row of test
         labels = tuple(field(record, f"{part}_label", int, self.path, line) for part in ("answer", "rationale"))
         for part, label in zip(("answer", "rationale"), labels, strict=True):
             if not 0 <= label < CHOICES:

@@ -59,6 +59,14 @@ def test_only_eight_fields_are_required(records, read):
         assert caught.value.where.endswith("val.jsonl:2")
 
 
+def test_labels_that_are_both_null_are_no_labels_as_in_a_test_file(records, read):
+    assert read([{**row, "answer_label": None, "rationale_label": None} for row in records])[0].labels is None
+    without = [{name: value for name, value in row.items() if name != "answer_label"} for row in records]
+    assert read([{**row, "rationale_label": None} for row in without])[0].labels is None
+    with pytest.raises(DataMalformed, match="'answer_label' must be a whole number, got None"):
+        read([{**row, "answer_label": None} for row in records])
+
+
 @pytest.mark.parametrize(
     "change, word",
     [
