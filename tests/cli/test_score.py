@@ -208,6 +208,20 @@ def test_vcr_text_shows_percent(madbench, vcr_csv):
     assert "q2ar  100.00  (printed by r2c: 1.000)" in shown
 
 
+def test_vcr_takes_the_file_that_hides_words_from_models(madbench, vcr_csv, tmp_path):
+    """`data shift adv-top1` changes choices only, and a score follows from ids and labels."""
+    shifted = tmp_path / "adv-top1.jsonl"
+    rows = [json.loads(line) for line in VCR.read_text().splitlines()]
+    for row in rows:
+        row["answer_choices"][0] = [[10_000], "[MASK]", "."]
+    shifted.write_text("".join(json.dumps(row) + "\n" for row in rows))
+    given = [
+        madbench("score", "vcr", "--predictions", vcr_csv(), "--annotations", file, "--json") for file in (VCR, shifted)
+    ]
+    assert given[1].code == 0, given[1].err
+    assert given[0].out == given[1].out
+
+
 # task -> (a valid file, what to replace in it, by what, what is said)
 UNFIT = [
     ("vcr", "val-0,", "val-9,", "annot_id 'val-9' is not in the annotation file"),

@@ -236,8 +236,11 @@ def test_how_a_file_was_saved_makes_no_difference(root, change):
 def test_8_1_hidden_tags_are_in_range_after_subtraction(root):
     edit(root / "val.jsonl", put(question=[[10_000]]))
     assert len(read_rows(root / "val.jsonl", root, allow_masked=True)) == 5
+    error = refused(lambda: read_rows(root / "val.jsonl", root), "'question': tag 10000", "hidden tag", ":3")
+    assert error.fix.startswith("use the unshifted file; the protocol domainshift-adversarial")
     edit(root / "val.jsonl", put(question=[[10_099]]))
-    refused(lambda: read_rows(root / "val.jsonl", root, allow_masked=True), "'question': tag 10099", ":3")
+    error = refused(lambda: read_rows(root / "val.jsonl", root, allow_masked=True), "'question': tag 10099", ":3")
+    assert error.fix == "get the file again, or correct the row"
 
 
 def test_8_2_fields_that_leak_the_label_change_nothing_a_model_sees(root):

@@ -249,8 +249,11 @@ class _Parser:
                 continue
             if self.allow_masked and MASKED <= tag < MASKED + n_objects:
                 continue
-            hidden = "; it is a hidden tag of an adversarial file" if tag >= MASKED else ""
-            raise self._bad(f"field '{name}': tag {tag}, but the image has {n_objects} objects{hidden}", line)
+            what = f"field '{name}': tag {tag}, but the image has {n_objects} objects"
+            if not self.allow_masked and MASKED <= tag < MASKED + n_objects:
+                hidden = f"{what}; it is a hidden tag of an adversarial file"
+                raise DataMalformed(hidden, fix=_UNSHIFTED, where=self._at(line))
+            raise self._bad(what, line)
         return self._shared[tuple(tags)]
 
     def _name(self, record: dict, field_name: str, line: int) -> str:
@@ -301,9 +304,13 @@ class _Parser:
                 self.doubts.add(f"'{part}_sources' is not 'match_index' at the label", line)
 
     def _bad(self, what: str, line: int) -> DataMalformed:
-        return DataMalformed(what, fix="get the file again, or correct the row", where=f"{self.path}:{line}")
+        return DataMalformed(what, fix="get the file again, or correct the row", where=self._at(line))
+
+    def _at(self, line: int) -> str:
+        return f"{self.path}:{line}"
 
 
+_UNSHIFTED = "use the unshifted file; the protocol domainshift-adversarial hides the words of it by itself"
 _UNUSED_VALUES = tuple((name, kind) for name, kind in UNUSED.items() if isinstance(kind, type))
 _UNUSED_LISTS = tuple(name for name, kind in UNUSED.items() if isinstance(kind, list))
 _WHOLE = frozenset({int})
