@@ -35,15 +35,16 @@ def through_cache(
     files: Sequence[Path],
     columns: Columns,
     read: Callable[[], tuple[list[Row], list[str]]],
+    quiet: bool = False,
 ) -> Sequence[Row]:
     """The rows of annotation files, from the cache when they lie there.
 
     what: task and split, say; in the key. read: gives the rows and what is doubtful about them, sentences with
-    `{path}` for the path of the first file; they are logged as warnings each time.
+    `{path}` for the path of the first file; they are logged as warnings each time, unless quiet.
     Raises what `read` raises.
     """
     rows, notes = _cached(what, files, columns, read)
-    for note in notes:
+    for note in () if quiet else notes:
         _logger.warning("%s", note.replace("{path}", str(files[0])))
     return rows
 
@@ -102,7 +103,7 @@ def readers_code(task: str) -> str:
     """
     here = Path(__file__).parent
     names = ("reading.py", "doubts.py", "json_stream.py", "columns.py", "table.py")
-    own = ("reader.py", "rows.py", "columns.py", "tokens.py")
+    own = ("reader.py", "rows.py", "columns.py", "tokens.py", "question_types.py")
     files = [here / name for name in names] + [here / task / name for name in own if (here / task / name).is_file()]
     return sha256_of([[str(file.relative_to(here)), sha256_of_file(file)] for file in files])
 

@@ -97,7 +97,8 @@ class Tags:
     objects: class name of each object of the image, index = tag; empty when the task has none.
     parts: text part -> object index of each whitespace-separated word of it, -1 for ordinary words.
     choices: the same for each choice.
-    question_type: vqa's question prefix class (it follows from the question text), else None.
+    question_type: vqa's question prefix class, as annotated or, for questions without an annotation of their own, as
+    the words say; it follows from the question text. Else None.
     """
 
     objects: tuple[str, ...] = ()

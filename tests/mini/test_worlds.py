@@ -15,6 +15,7 @@ from madbench.mini.text import WORDS, words_of
 from madbench.mini.vqa_world import ANSWERS
 from madbench.registry import TASKS
 from madbench.tasks.contract import ShiftInputs
+from madbench.tasks.vqa.question_types import QuestionTypes
 
 NOTHING = ShiftInputs(list)
 
@@ -41,6 +42,15 @@ def test_the_ordinary_reader_reads_vqa(small_world):
     assert 200 <= len(rows) <= 240
     assert {row.question_type for row in rows} >= {"what color is the", "is there a", "how many"}
     assert "none of the above" not in {row.question_type for row in rows}
+
+
+def test_the_types_of_vqa_follow_from_the_questions(small_world):
+    task = TASKS.load("vqa")
+    layout = task.locate(small_world["vqa"])
+    train, val = task.read(layout, "train"), task.read(layout, "val")
+    types = QuestionTypes(row.question_type for row in train)
+    assert [types.of(row.question) for row in (*train, *val)] == [row.question_type for row in (*train, *val)]
+    assert all(row.shown_type == row.question_type for row in (*train, *val))
 
 
 def test_no_text_has_a_word_outside_the_vocabulary(small_world):

@@ -23,7 +23,7 @@ from madbench.tasks.table import column, where
 # Fields of rows: those that every task has, and those that only its own rows have.
 _COMMON = ("example_id", "image_id", "group", "stratum")
 _OWN = {"vcr": ("labels", "image_name", "metadata_name", "objects"), "snli_ve": (), "vqa": ("question_type",)}
-QUESTION_TYPES = 65  # of VQA v2, `none of the above` included (specs of the release: mscoco_question_types.txt)
+QUESTION_TYPES = 65  # of VQA v2, `none of the above` included (mscoco_question_types.txt of the official tool)
 
 
 class Findings:

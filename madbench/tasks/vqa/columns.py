@@ -1,4 +1,4 @@
-"""VQA rows as columns: question, question type, answers (places in a table of different ones), most common answer."""
+"""VQA rows as columns: question, question types, answers (places in a table of different ones), most common answer."""
 
 from __future__ import annotations
 
@@ -45,6 +45,7 @@ class VqaColumns(Columns):
         columns = {
             "question": text([row.question for row in rows]),
             "question_type": shared([row.question_type for row in rows]),
+            "asked_type": shared([row.asked_type for row in rows]),
             "answers": codes(flat, [len(row.answers) for row in rows]),
             "multiple_choice_answer": shared([row.multiple_choice_answer for row in rows]),
         }
@@ -66,12 +67,13 @@ class VqaColumns(Columns):
         answer_at = part.table("answers").__getitem__
         paths = self._coco.paths
         rows = []
-        for example_id, image, answer_type, question, question_type, answers, common in zip(
+        for example_id, image, answer_type, question, question_type, asked_type, answers, common in zip(
             part.text("example_id"),
             part.shared("image_id"),
             part.shared("stratum"),
             part.text("question"),
             part.shared("question_type"),
+            part.shared("asked_type"),
             part.codes("answers"),
             part.shared("multiple_choice_answer"),
             strict=True,
@@ -93,6 +95,7 @@ class VqaColumns(Columns):
                         "answer_type": answer_type,
                         "answers": tuple(map(answer_at, answers)),
                         "multiple_choice_answer": common,
+                        "asked_type": asked_type,
                     },
                 )
             )

@@ -76,15 +76,18 @@ def read(layout: Layout, split: str) -> Sequence[VqaRow]:
     columns = MixedColumns(
         {folder: official_files.image_folder(layout.root, folder) for folder in FOLDERS}, layout.regions
     )
-    return through_cache(("vqa", split, _code()), files, columns, lambda: (_read(split, files, columns.images), []))
+    typed_by = reader.type_files(layout) if split == rephrasings.SPLIT else ()
+    make = lambda: (_read(split, layout, columns.images), [])  # noqa: E731
+    return through_cache(("vqa", split, _code()), (*files, *typed_by), columns, make)
 
 
-def _read(split: str, files: tuple[Path, ...], images: CocoImages) -> list[VqaRow]:
+def _read(split: str, layout: Layout, images: CocoImages) -> list[VqaRow]:
+    files = layout.files[split]
     with without_collector():
         if split in changing_priors.SPLITS:
             return changing_priors.read(files, images)
         if split == rephrasings.SPLIT:
-            return rephrasings.read(files, images)
+            return rephrasings.read(files, images, reader.known_types(layout))
         return varying_shortcuts.read(files, images)
 
 

@@ -5,18 +5,21 @@ Where the files lie is said in official_files.py.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from operator import itemgetter
 from pathlib import Path
 from sys import intern
 
+from madbench.errors import DataError
 from madbench.tasks.cache import through_cache
 from madbench.tasks.columns import new_row
 from madbench.tasks.contract import Layout
 from madbench.tasks.reading import no_rows, without_collector
+from madbench.tasks.table import coded
 from madbench.tasks.vqa.columns import CocoNames, VqaColumns
 from madbench.tasks.vqa.elements import ElementFile
 from madbench.tasks.vqa.official_files import SPLITS, missing_files
+from madbench.tasks.vqa.question_types import UNKNOWN, QuestionTypes
 from madbench.tasks.vqa.rows import VqaRow
 
 QUESTIONS, ANNOTATIONS = "questions", "annotations"
@@ -25,29 +28,54 @@ ANSWER_TYPES = ("yes/no", "number", "other")
 CONFIDENCES = frozenset({"yes", "maybe", "no"})
 
 
-def read(layout: Layout, split: str) -> Sequence[VqaRow]:
+def read(layout: Layout, split: str, *, quiet: bool = False) -> Sequence[VqaRow]:
     """All questions of a split, checked; large files are remembered. In the order of the annotation file, or of the question file without one.
 
     Raises DataMissing when the source lacks the split; DataMalformed with file:line and the field for: a missing or
     mistyped field, a repeated question_id, ids that only one of the two files has, two image_ids for one question, not
-    exactly ten answers with ids 1 to 10, an unknown answer_type.
+    exactly ten answers with ids 1 to 10, an unknown answer_type. quiet: do not warn of what is doubtful.
     """
     if split not in layout.files:
         names = SPLITS[split].files() if split in SPLITS else (f"a split named {split}",)
         raise missing_files(layout.root, f"the source has no {split} split of vqa", names)
     files, name = layout.files[split], SPLITS[split].images
     columns = VqaColumns(layout.images.get(split), name, layout.regions)
-    return through_cache(("vqa", name), files, columns, lambda: _read(files, columns))
+    # Questions without annotations get their types from their words, and which types there are from those of train.
+    typed_by = () if SPLITS[split].annotated else type_files(layout)
+    make = lambda: _read(files, columns, lambda: known_types(layout))  # noqa: E731
+    return through_cache(("vqa", name), (*files, *typed_by), columns, make, quiet)
 
 
-def _read(files: tuple[Path, ...], columns: VqaColumns) -> tuple[list[VqaRow], list[str]]:
-    """Rows, and what is doubtful about them."""
+def type_files(layout: Layout) -> tuple[Path, ...]:
+    """The files that `known_types` follows from; empty in a source without train."""
+    return layout.files.get("train", ())
+
+
+def known_types(layout: Layout) -> QuestionTypes:
+    """The question types of the training annotations; none in a source without them, or where they are damaged.
+
+    Whoever reads them to train on them says what is wrong.
+    """
+    try:
+        return QuestionTypes(coded(read(layout, "train", quiet=True), "question_type")[1])
+    except DataError:
+        return UNKNOWN
+
+
+def _read(
+    files: tuple[Path, ...], columns: VqaColumns, types: Callable[[], QuestionTypes]
+) -> tuple[list[VqaRow], list[str]]:
+    """Rows, and what is doubtful about them. types: what questions without annotations can be."""
     images = CocoNames(columns.images, columns.name, columns.regions)
     with without_collector():
         question_file = ElementFile(files[0], QUESTIONS)
         questions = _questions(question_file)
         if len(files) == 1:
-            rows = [_unannotated(number, image, text, images) for number, (image, text, _) in questions.items()]
+            type_of = types().of
+            rows = [
+                _unannotated(number, image, text, type_of(text), images)
+                for number, (image, text, _) in questions.items()
+            ]
         else:
             rows = _annotated(questions, question_file, ElementFile(files[1], ANNOTATIONS), images)
         # True of the official files only; other sets in this layout number their questions freely.
@@ -60,9 +88,11 @@ def _read(files: tuple[Path, ...], columns: VqaColumns) -> tuple[list[VqaRow], l
     return rows, notes
 
 
-def _unannotated(number: int, image: int, text: str, images: CocoNames) -> VqaRow:
+def _unannotated(number: int, image: int, text: str, asked_type: str | None, images: CocoNames) -> VqaRow:
     image_path, region_path = images.paths(image)
-    return VqaRow(str(number), str(image), image_path, question=text, region_path=region_path)
+    return VqaRow(
+        str(number), str(image), image_path, question=text, asked_type=asked_type or "", region_path=region_path
+    )
 
 
 def read_files(annotations: Path, questions: Path | None = None) -> list[VqaRow]:
@@ -158,6 +188,7 @@ def _annotated(
                     "answer_type": answer_type,
                     "answers": _answers(answers, file, index),
                     "multiple_choice_answer": intern(common),
+                    "asked_type": None,
                 },
             )
         )

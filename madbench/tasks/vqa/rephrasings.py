@@ -9,11 +9,13 @@ under their own ids. Such an id may be the id of another original, so rows are t
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
 from madbench.tasks.vqa.coco import CocoImages
 from madbench.tasks.vqa.element_files import Pair, pairs
 from madbench.tasks.vqa.elements import ElementFile, Record
+from madbench.tasks.vqa.question_types import UNKNOWN, QuestionTypes
 from madbench.tasks.vqa.rows import VqaRow
 
 SPLIT = "rephrasings"
@@ -37,6 +39,9 @@ the official VQA accuracy over all questions, over originals and rephrasings apa
 The formula is from memory of the paper; the official tool was not at hand. Empty questions and "?" occur in the files
 and are kept.
 
+A rephrasing is shown with the question type that its own words say (the longest known beginning of questions); scores
+by question type go by the annotated type, which is the original's.
+
 Sizes: 40,504 originals with three rephrasings each, from memory and unconfirmed.
 
 Leak: the originals are VQA v2 val questions, and so are the pictures: a model tuned on VQA v2 val, or on a set that
@@ -51,16 +56,18 @@ def locate(root: Path) -> dict[str, tuple[Path, ...]]:
     return {SPLIT: tuple(folders[0] / name for name in NAMES)} if folders else {}
 
 
-def read(files: tuple[Path, ...], images: CocoImages) -> list[VqaRow]:
+def read(files: tuple[Path, ...], images: CocoImages, types: QuestionTypes = UNKNOWN) -> list[VqaRow]:
     """All questions in the order of the annotation file; group: the id of the original.
 
-    example_id: the original's own id, or `original:k`. Raises what `element_files.pairs` raises, and DataMalformed for
+    example_id: the original's own id, or `original:k`. types: what the words of a rephrasing can say it is; its
+    annotation says what the original is, and a model told that would answer all of a group alike. Raises what `element_files.pairs` raises, and DataMalformed for
     a rephrasing whose id is not original * 10 + k.
     """
     rows = []
     for pair in pairs(ElementFile(files[0], "questions"), ElementFile(files[1], "annotations"), identity=_identity):
         example_id, group = _ids(pair)
-        rows.append(pair.row(example_id, images.at("val2014", pair.annotation["image_id"]), group))
+        row = pair.row(example_id, images.at("val2014", pair.annotation["image_id"]), group)
+        rows.append(row if example_id == group else replace(row, asked_type=types.of(row.question) or ""))
     return rows
 
 

@@ -12,7 +12,9 @@ from madbench.tasks.contract import Row
 class VqaRow(Row):
     """A question; the fields below `question` are empty where a split has no annotations (test, test-dev).
 
-    question_type: the question's official prefix class. answer_type: `yes/no`, `number` or `other`; follows from the
+    question_type: the question's official prefix class, as annotated. asked_type: the one that its own words say, where
+    models may not be shown the annotated one (that of a rephrasing is its original's) or there is none; empty when no
+    known type fits, None elsewhere. answer_type: `yes/no`, `number` or `other`; follows from the
     answers, so no model sees it. answers: the ten annotators', raw, in file order. multiple_choice_answer: the most
     common of them as the data set states it.
     """
@@ -22,6 +24,12 @@ class VqaRow(Row):
     answer_type: str | None = None
     answers: tuple[str, ...] = ()
     multiple_choice_answer: str | None = None
+    asked_type: str | None = None
+
+    @property
+    def shown_type(self) -> str | None:
+        """The question type that models see: it follows from the question."""
+        return self.question_type if self.asked_type is None else self.asked_type or None
 
     @property
     def groups(self) -> Mapping[str, str]:

@@ -84,15 +84,16 @@ class Vqa(Task):
         tags: dict[str | None, Tags] = {}
         examples = []
         for row in rows:
-            if row.question_type not in tags:
-                tags[row.question_type] = Tags(question_type=row.question_type)
+            kind = row.shown_type
+            if kind not in tags:
+                tags[kind] = Tags(question_type=kind)
             examples.append(
                 Example(
                     id=opaque_id(self.name, condition, leg, row.example_id),
                     leg=leg,
                     image=images.of(row),
                     text={"question": row.question},
-                    tags=tags[row.question_type],
+                    tags=tags[kind],
                     target=vocabulary.soft_target(row, index) if labelled else None,
                 )
             )

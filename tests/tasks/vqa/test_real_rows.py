@@ -11,6 +11,7 @@ from pathlib import Path
 import pytest
 
 from madbench.tasks.vqa.official_files import locate
+from madbench.tasks.vqa.question_types import QuestionTypes
 from madbench.tasks.vqa.reader import read
 from madbench.tasks.vqa.submission import write_submission
 
@@ -64,3 +65,9 @@ def test_the_most_common_training_answer_of_each_question_type(source, percent):
         counts[row.question_type][row.multiple_choice_answer] += 1
     mode = {kind: min(answers.items(), key=lambda item: (-item[1], item[0]))[0] for kind, answers in counts.items()}
     assert percent([mode[row.question_type] for row in val]) == [32.29, 64.23, 26.79, 8.81]
+
+
+def test_the_words_of_every_question_say_the_annotated_type(source):
+    _, train, val = source
+    types = QuestionTypes(row.question_type for row in train)
+    assert [types.of(row.question) for row in (*train, *val)] == [row.question_type for row in (*train, *val)]
