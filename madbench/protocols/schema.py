@@ -235,6 +235,12 @@ class Protocol(Strict):
             )
         if rule is not None and rule.split == training:
             raise ValueError(f"select.{task}: choosing on the training split itself is refused")
+        part = self.subset.fraction if self.subset.unit == "image" else None
+        if rule is not None and rule.images is not None and part not in (None, 1):
+            raise ValueError(
+                f"select.{task}: `images` counts from the front of the order that the subset is taken from, so "
+                f"{min(1, rule.images / part):.0%} of the subset would select and not {rule.images:.0%}; use `every: 5`"
+            )
         if rule is not None and rule.movies is not None and task != "vcr":
             raise ValueError(f"select.{task}: only vcr has movies")
 

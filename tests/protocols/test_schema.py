@@ -32,7 +32,7 @@ def test_prose_and_what_is_run_stay_out_of_the_hash(fields):
     [
         {"version": 2},
         {"name": "other"},
-        {"subset": {"fraction": 0.5}},
+        {"subset": {"fraction": 0.5, "unit": "example"}},
         {"select": {"every": 4}},
         {"eval_points": 4},
         {"image_overlap": "by-construction"},
@@ -75,6 +75,16 @@ def carving(**condition) -> Protocol:
     conditions = load_protocol("full").model_dump(exclude_none=True)["conditions"]
     conditions["vqa"] = [{"name": "id", "kind": "split", **condition}, {"name": "val", "kind": "split"}]
     return changed(conditions=conditions)
+
+
+def test_a_fraction_of_the_images_cannot_select_within_a_fraction_of_the_images():
+    """Both are the front of one order: of 5 % of the images, 2 % of all would be two fifths."""
+    small, of_images = {"fraction": 0.05, "unit": "image"}, {"vqa": {"images": 0.02}}
+    with pytest.raises(ValueError, match=r"select\.vqa: .* 40% of the subset would select and not 2%; use `every: 5`"):
+        changed(subset=small, select=of_images, tasks=["vqa"])
+    single_rows = {"fraction": 0.05, "unit": "example"}
+    assert changed(subset=single_rows, select=of_images, tasks=["vqa"]).select["vqa"].images == 0.02
+    assert changed(subset=small, select={"vcr": {"movies": 0.05}}, tasks=["vcr"]).select["vcr"].movies == 0.05
 
 
 def test_a_part_of_the_training_split_can_be_carved_out_and_reported():
