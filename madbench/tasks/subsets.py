@@ -23,6 +23,8 @@ from madbench.protocols import schema
 from madbench.tasks.contract import Row
 from madbench.tasks.table import RowTable, coded, column, where
 
+# Labels of single legs, of tasks that have no one label a row: place in the field `labels` -> name in the files.
+LABELS_OF_LEGS = {"vcr": ("answer_label", "rationale_label")}
 # A model cannot learn a class it has never seen, and a three-class task has no excuse for that.
 TASKS_NEEDING_EVERY_STRATUM = frozenset({"snli_ve"})
 
@@ -32,7 +34,8 @@ class Subset:
     """The rows a cell may use. train, select: rows in file order, select None without a select rule; a part of a
     `RowTable` when the rows came in one.
 
-    manifest: JSON-ready; ids (sorted), their sha256, counts, and label shares beside those of the pool.
+    manifest: JSON-ready; ids (sorted), their sha256, counts, and label shares beside those of the pool (vcr: of both
+    legs, under a key of their own).
     """
 
     train: Sequence[Row]
@@ -169,6 +172,12 @@ def draw_subset(
         else {**_described(selected, unit), "ids": sorted(column(selected, "example_id"))},
         "pool": _described(rows, unit),
     }
+    if task in LABELS_OF_LEGS:
+        # Beside the parts and not in them: manifests from before this are compared with these, part by part.
+        parts = {"train": train, "select": selected, "pool": rows}
+        manifest["label_shares"] = {
+            name: None if part is None else _leg_shares(part, LABELS_OF_LEGS[task]) for name, part in parts.items()
+        }
     return Subset(train, selected, manifest)
 
 
@@ -282,4 +291,14 @@ def _described(rows: Sequence[Row], unit: str) -> dict[str, Any]:
         "n_images": n_images,
         "sha256": ids_sha256(rows),
         "label_shares": {stratum: count / n for stratum, count in strata},
+    }
+
+
+def _leg_shares(rows: Sequence[Row], names: Sequence[str]) -> dict[str, dict[str, float]]:
+    """Name of a label -> value -> its share of the rows; without rows that have labels, no values."""
+    labelled = [labels for labels in column(rows, "labels") if labels is not None]
+    counts = [Counter(labels[place] for labels in labelled) for place in range(len(names))]
+    return {
+        name: {str(value): count / len(labelled) for value, count in sorted(of_leg.items())}
+        for name, of_leg in zip(names, counts, strict=True)
     }

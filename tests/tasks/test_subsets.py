@@ -16,6 +16,7 @@ from madbench.errors import DataError
 from madbench.protocols.schema import Select, Subset
 from madbench.tasks.contract import Row
 from madbench.tasks.subsets import carve, draw_subset, key_order, share, stratified_order, unit_key
+from madbench.tasks.vcr.reader import VcrRow
 
 IMAGE = Subset(fraction=0.1)
 
@@ -156,6 +157,22 @@ def test_shots_are_counted_per_class():
     subset = draw_subset(world(), task="vqa", draw=0, subset=Subset(shots=4, unit="example"), select=None)
     assert subset.manifest["train"]["label_shares"] == pytest.approx({"a": 1 / 3, "b": 1 / 3, "c": 1 / 3})
     assert len(subset.train) == 12
+
+
+def test_the_manifest_of_vcr_counts_the_labels_of_both_legs():
+    rows = [
+        VcrRow(f"train-{n}", f"train-{n // 2}", labels=(n % 4, 3 if n % 4 == 3 else 0), image_name=f"{n // 2}.jpg")
+        for n in range(40)
+    ]
+    manifest = drawn(rows, 1.0, select=Select(every=10), task="vcr").manifest
+    shares = manifest["label_shares"]
+    assert shares["pool"] == {"answer_label": dict.fromkeys("0123", 0.25), "rationale_label": {"0": 0.75, "3": 0.25}}
+    for part in ("train", "select"):
+        labels = [row.labels[0] for row in rows if row.example_id in manifest[part]["ids"]]
+        assert shares[part]["answer_label"] == {str(one): labels.count(one) / len(labels) for one in set(labels)}
+    # Manifests from before lie beside records, and `verify` makes their parts again.
+    assert manifest["pool"]["label_shares"] == {} and manifest["train"]["label_shares"] == {}
+    assert "label_shares" not in drawn(world()).manifest
 
 
 def test_more_shots_than_rows_is_an_error():
