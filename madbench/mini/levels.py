@@ -11,7 +11,8 @@ import numpy as np
 
 Features = list[dict[str, float]]  # one dict a choice: feature name -> value
 
-SUBJECT_WORDS = frozenset(("he", "she", "they", ",", "and", "left", "right", "of", "above", "below"))
+PRONOUNS = frozenset(("he", "she", "they"))
+SUBJECT_WORDS = PRONOUNS | frozenset((",", "and", "left", "right", "of", "above", "below"))
 CHOICES = {"q2a": ("answer_choices", "answer_label"), "qa2r": ("rationale_choices", "rationale_label")}
 
 
@@ -69,14 +70,44 @@ def content(choices: list[list]) -> list[list]:
 
 def tag_use(question: list, choices: list[list]) -> Features:
     """How each choice names the people asked about."""
-    asked = {tag for token in question if isinstance(token, list) for tag in token}
+    asked = tags_of(question)
     features = []
     for choice in choices:
-        tags = {tag for token in choice if isinstance(token, list) for tag in token}
-        pronoun = any(isinstance(token, str) and token.lower() in ("he", "she", "they") for token in choice)
+        tags, pronoun = tags_of(choice), has_pronoun(choice)
         use = f"same {len(asked & tags)} other {len(tags - asked)} missing {len(asked - tags)} pronoun {pronoun}"
         features.append({use: 1.0, f"{len(asked)} asked, {use}": 1.0})
     return features
+
+
+def tags_of(tokens: list) -> set[int]:
+    return {tag for token in tokens if isinstance(token, list) for tag in token}
+
+
+def has_pronoun(tokens: list) -> bool:
+    return any(isinstance(token, str) and token.lower() in PRONOUNS for token in tokens)
+
+
+def naming_shares(rows: list[dict], choices: str, label: str) -> dict[str, float]:
+    """How right and wrong choices of questions about one person name people, as shares of these choices."""
+    counts: dict[str, Counter] = {"right": Counter(), "wrong": Counter()}
+    for row in rows:
+        asked = tags_of(row["question"])
+        if len(asked) != 1:
+            continue
+        for place, choice in enumerate(row[choices]):
+            tags, count = tags_of(choice), counts["right" if place == row[label] else "wrong"]
+            count["all"] += 1
+            count["the person asked about"] += asked <= tags
+            count["only the person asked about"] += asked == tags
+            count["somebody else"] += bool(tags - asked)
+            count["only somebody else"] += bool(tags) and not asked & tags
+            count["a pronoun"] += has_pronoun(choice)
+    return {
+        f"{kind}: {what}": number / count["all"]
+        for kind, count in counts.items()
+        for what, number in count.items()
+        if what != "all"
+    }
 
 
 def both(first: Features, second: Features) -> Features:
@@ -136,8 +167,11 @@ def vcr_levels(train: list[dict], test: list[dict]) -> dict[str, float]:
 
 
 def measure(vcr: Path, snli_ve: Path, vqa: Path) -> dict[str, float]:
-    """All levels of a world, from its task roots."""
-    found = vcr_levels(lines(vcr / "train.jsonl")[:8000], lines(vcr / "val.jsonl"))
+    """All levels of a world, from its task roots; and how vcr's training choices name people."""
+    train = lines(vcr / "train.jsonl")
+    found = vcr_levels(train[:8000], lines(vcr / "val.jsonl"))
+    for leg, (choices, label) in CHOICES.items():
+        found |= {f"vcr {leg} {what}": share for what, share in naming_shares(train, choices, label).items()}
     pairs = {
         split: [(row["sentence2"], row["gold_label"]) for row in lines(snli_ve / f"snli_ve_{split}.jsonl")]
         for split in ("train", "dev", "test")

@@ -41,6 +41,37 @@ def test_the_tag_shortcut_is_there_and_weak(vcr, leg):
     assert 0.31 < level < 0.46, f"{leg}: tag use alone reaches {level:.3f}, documented .39 to .40"
 
 
+@pytest.mark.parametrize("leg", levels.CHOICES)
+def test_choices_name_people_as_documented(vcr, leg):
+    shares = levels.naming_shares([*vcr[0], *vcr[1]], *levels.CHOICES[leg])
+    documented = {"the person asked about": (0.79, 0.47), "somebody else": (0.14, 0.41), "a pronoun": (0.21, 0.22)}
+    documented |= {"only the person asked about": (0.655, 0.37), "only somebody else": (0.0, 0.31)}
+    for what, (right, wrong) in documented.items():
+        assert shares[f"right: {what}"] == pytest.approx(right, abs=0.06), what
+        assert shares[f"wrong: {what}"] == pytest.approx(wrong, abs=0.06), what
+    assert shares["right: only somebody else"] == 0
+
+
+def test_naming_is_counted_per_choice_of_questions_about_one_person():
+    row = {"question": ["What", "is", [0], "?"], "label": 0}
+    row["choices"] = [[[0], "sits"], [[1], "sits"], [[0, 1], "sit"], ["She", "sits"]]
+    pair = {**row, "question": ["What", "are", [0, 1], "?"]}
+    shares = levels.naming_shares([row, pair], "choices", "label")
+    assert {what: share for what, share in shares.items() if share} == {
+        "right: the person asked about": 1,
+        "right: only the person asked about": 1,
+        "wrong: the person asked about": 1 / 3,
+        "wrong: somebody else": 2 / 3,
+        "wrong: only somebody else": 1 / 3,
+        "wrong: a pronoun": 1 / 3,
+    }
+
+
+def test_rationales_are_as_long_as_documented(vcr):
+    lengths = {len(choice) for row in (*vcr[0], *vcr[1]) for choice in row["rationale_choices"]}
+    assert lengths <= set(range(11, 21))
+
+
 def test_a_word_of_right_choices_only_would_be_noticed(vcr):
     """The probe can fail: mark the right answers."""
 
