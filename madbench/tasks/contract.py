@@ -111,7 +111,7 @@ class Tags:
 class SoftTarget:
     """vqa's target: the annotators' most common answer, and the answers of the vocabulary with their soft scores.
 
-    scores: index into `AnswerSpace.labels` -> 0.3, 0.6, 0.9 or 1 (specs: count of 1, 2, 3, >=4 among ten). May be empty.
+    scores: index into `AnswerSpace.labels` -> 0.3, 0.6, 0.9 or 1 (1, 2, 3, or more of the ten gave it). May be empty.
     """
 
     answer: str

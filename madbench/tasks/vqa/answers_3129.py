@@ -21,7 +21,7 @@ FILE = "answers-3129"
 # Where the file may lie below the root: the list of LXMERT, its inverse as LXMERT and UNITER ship it, or our name.
 PLACES = ("trainval_label2ans.json", "trainval_ans2label.json", "ans2label.json", "answers-3129.json")
 SPLITS = ("train", "val")
-# SHA-256 of the strings sorted by code point and joined by "\n" (specs: both files of the literature have it).
+# SHA-256 of the strings sorted by code point and joined by "\n" (the file of LXMERT and that of UNITER have it).
 LITERATURE = "1f90989493f83a0ae7be39aefb97d9aec8b9127806506c7ca5585a85e7933c35"
 
 
