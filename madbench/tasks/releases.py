@@ -7,7 +7,7 @@ problem. None of these files comes with madbench, and none is fetched by it.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 
 @dataclass(frozen=True)
@@ -35,7 +35,7 @@ class Release:
     """One task's data set.
 
     files: split -> names of its annotation files. images: split -> image folder, by its most common name.
-    group: what `Row.group` is called, or None.
+    group: what `Row.group` is called, or None. extras_from: extra file -> who has it, where it is not a shift's.
     """
 
     files: Mapping[str, tuple[str, ...]]
@@ -44,6 +44,7 @@ class Release:
     annotations_from: Holder
     images_from: Holder
     group: str | None = None
+    extras_from: Mapping[str, Holder] = field(default_factory=dict)
 
 
 _RECALLED = frozenset({"images", "groups"})
@@ -107,5 +108,12 @@ RELEASES: Mapping[str, Release] = {
             "COCO (cocodataset.org), the 2014 train and val and the 2015 test images",
             "Flickr terms of use; the pictures belong to the Flickr users who took them",
         ),
+        extras_from={
+            "answers-3129": Holder(
+                "the LXMERT repository (a list), or UNITER's (the same answers, each with its number); without the file "
+                "the list is counted from the annotations of train and val",
+                "as these repositories state; the answers are those of VQA v2, CC BY 4.0",
+            )
+        },
     ),
 }

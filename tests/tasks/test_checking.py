@@ -294,6 +294,22 @@ def test_half_a_split_is_told_with_who_has_the_other_half(root):
     assert "visualqa.org" in missing.ask and missing.licence == "CC BY 4.0" and "lowshot-1pct" in missing.needed_by
 
 
+def test_pictures_of_splits_that_no_protocol_reads_are_not_needed(root):
+    folder = root("vqa")
+    for name in ("val2014", "test2015"):
+        shutil.rmtree(folder / name)
+    missing = {one.name: one for one in check_source("vqa", folder).missing}
+    assert missing["val2014/"].required and not missing["test2015/"].required
+    assert missing["test2015/"].needed_by[-1] == "every model that looks at images, on test-dev"
+
+
+def test_the_answer_list_of_the_literature_is_had_from_its_repositories_and_names_its_protocols(small):
+    (missing,) = [one for one in check_source("vqa", small / "vqa").missing if one.register_as == "answers-3129"]
+    assert missing.name == "trainval_label2ans.json" and not missing.required
+    assert set(missing.needed_by) == {"full-closed-vocabulary", "lowshot-1pct-closed-vocabulary"}
+    assert "LXMERT" in missing.ask and "UNITER" in missing.ask and "shift" not in missing.ask
+
+
 def test_a_folder_that_is_not_there_is_an_error(tmp_path):
     with pytest.raises(DataMissing):
         check_source("vcr", tmp_path / "nowhere")

@@ -8,7 +8,10 @@ from pathlib import Path
 
 from madbench.protocols import PROTOCOLS
 from madbench.tasks.contract import Layout, Task
-from madbench.tasks.releases import RELEASES
+from madbench.tasks.releases import RELEASES, Holder
+from madbench.tasks.vqa.answers_3129 import FILE as ANSWERS
+
+_OF_SHIFTS = Holder("the authors of the shift: `madbench list shifts` names the source", "as its authors state")
 
 
 @dataclass(frozen=True)
@@ -46,6 +49,12 @@ def protocols_using(task: str, split: str) -> tuple[str, ...]:
     return tuple(users)
 
 
+def closed_protocols(task: str) -> tuple[str, ...]:
+    """The listed protocols that take their answers from a closed list."""
+    specs = {entry.name: entry.spec for entry in PROTOCOLS.entries() if entry.spec is not None}
+    return tuple(name for name, spec in specs.items() if task in spec.tasks and spec.vocabulary != "subset")
+
+
 def _annotations(task: Task, root: Path, layout: Layout | None) -> Iterator[Missing]:
     release = RELEASES[task.name]
     for split, names in release.files.items():
@@ -75,7 +84,9 @@ def _images(task: Task, root: Path, layout: Layout | None) -> Iterator[Missing]:
     for folder, splits in without.items():
         holder = release.images_from
         needed = tuple(f"every model that looks at images, on {split}" for split in splits)
-        yield Missing(f"{folder}/", splits[0] if len(splits) == 1 else None, needed, True, holder.ask, holder.licence)
+        required = any(protocols_using(task.name, split) for split in splits)
+        of_one = splits[0] if len(splits) == 1 else None
+        yield Missing(f"{folder}/", of_one, needed, required, holder.ask, holder.licence)
 
 
 def _extras(task: Task, layout: Layout | None) -> Iterator[Missing]:
@@ -85,12 +96,7 @@ def _extras(task: Task, layout: Layout | None) -> Iterator[Missing]:
         if name in there:
             continue
         users = tuple(f"shift {shift.name}" for shift in shifts.values() if name in shift.files)
-        yield Missing(
-            places[0] if places else name,
-            None,
-            users,
-            False,
-            "the authors of the shift: `madbench list shifts` names the source",
-            "as its authors state",
-            name,
-        )
+        if name == ANSWERS:
+            users = closed_protocols(task.name)
+        holder = RELEASES[task.name].extras_from.get(name, _OF_SHIFTS)
+        yield Missing(places[0] if places else name, None, users, False, holder.ask, holder.licence, name)

@@ -17,7 +17,11 @@ def as_text(report: SourceCheck, registered: bool) -> str:
     lines += _table(report) if report.splits else ["  nothing could be read"]
     lines += _labels(report.splits)
     if report.extras:
-        lines += ["", "files of shifts:", *(f"  {name}: {path}" for name, path in report.extras.items())]
+        lines += [
+            "",
+            "files of shifts and answer lists:",
+            *(f"  {name}: {path}" for name, path in report.extras.items()),
+        ]
     lines += _findings("problem", report.problems)
     lines += _findings("note", report.notes)
     lines += missing_text(report.missing)
