@@ -2,7 +2,7 @@
 
 A score is `[replicates, items]`: what each item of an evaluation set got under each replicate of the training (a draw
 of the subset, seeds already averaged; or, where one draw is all there is, a seed). Two things could have come out
-otherwise, and both are counted (DESIGN, decision 8):
+otherwise, and both are counted:
 
     variance = spread of replicate means / replicates  +  image-clustered variance of the replicate-averaged scores
 

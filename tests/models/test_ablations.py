@@ -20,7 +20,7 @@ FOLDER = shipped("baselines") / "ablations"
 ROWS = sorted(path.stem for path in FOLDER.glob("*.yaml"))
 IMAGE, TEXT, WORDS = "clip-image", "clip-text", "text-encoder"
 
-# Row: teachers, token selection, its mode, confidence, its control (specs: the ablation grid of the method).
+# Row: teachers, token selection, its mode, confidence, its control (docs/method.md).
 GRID = {
     "a0-student": ((), "none", None, "none", None),
     "a1-clip-plugged-in": ((), "none", None, "none", None),
