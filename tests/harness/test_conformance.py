@@ -588,11 +588,12 @@ def test_what_cannot_be_examined_is_a_usage_error(examine):
 # --------------------------------------------------------------------------- the page
 
 
-PAGE = Path(__file__).resolve().parents[2] / "docs" / "adapters.md"
+ROOT = Path(__file__).resolve().parents[2]
+PAGE, README = ROOT / "docs" / "adapters.md", ROOT / "README.md"
 
 
-def blocks():
-    return [one.split("```")[0] for one in PAGE.read_text(encoding="utf-8").split("```python\n")[1:]]
+def blocks(page=PAGE):
+    return [one.split("```")[0] for one in page.read_text(encoding="utf-8").split("```python\n")[1:]]
 
 
 def test_the_page_has_every_check_with_its_reason_in_order():
@@ -601,9 +602,10 @@ def test_the_page_has_every_check_with_its_reason_in_order():
     assert told == [[f"| `{name}`", why] for name, why in [DECLARATIONS, *((one.name, one.why) for one in CHECKS)]]
 
 
-def test_the_class_on_the_page_passes(registered, tmp_path):
+@pytest.mark.parametrize("page", [PAGE, README], ids=lambda page: page.name)
+def test_the_class_on_the_page_passes(registered, tmp_path, page):
     file = tmp_path / "coin.py"
-    file.write_text(blocks()[0])
+    file.write_text(blocks(page)[0])
     report = check_adapter("coin", plugins=[file])
     assert report.passed, report.text()
 

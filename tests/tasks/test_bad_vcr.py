@@ -1,4 +1,4 @@
-"""VCR: one damaged file for each rule of its release. Named after the section of the specification and what it says."""
+"""VCR: one damaged file for each rule of its release. Named by what the rule says; the number groups rules of one part."""
 
 from __future__ import annotations
 
