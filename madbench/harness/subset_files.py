@@ -16,11 +16,13 @@ from typing import Any
 import madbench
 from madbench.errors import UsageError
 from madbench.files import read_json, write_json
-from madbench.harness.data import load_subset
+from madbench.harness.data import load_subset, read_rows
 from madbench.protocols import load_protocol
 from madbench.protocols.schema import Protocol, Select, Subset
 from madbench.registry import TASKS, resolve
 from madbench.tasks.sources import Source, fingerprint
+from madbench.tasks.subsets import carve, ids_sha256
+from madbench.tasks.table import column
 
 # Their select rule is the one of their fraction; other fractions have none unless one is asked for.
 SHIPPED = ("lowshot-1pct", "lowshot-5pct", "lowshot-10pct", "full")
@@ -47,7 +49,8 @@ class SubsetRequest:
 def subset_manifest(request: SubsetRequest, source: Source) -> dict[str, Any]:
     """The manifest that a run writes, and besides: madbench, protocol, training_split, data.
 
-    protocol: where size or select rule come from, None when they were asked for. Raises UsageError, DataError.
+    `evaluated`, where a condition is carved out of the training split: its name -> split, n, sha256 and ids, for those
+    rows stand in no file of their own. protocol: where size or select rule come from, None when they were asked for. Raises UsageError, DataError.
     """
     rule = _rule(request)
     _, drawn = load_subset(
@@ -65,7 +68,14 @@ def subset_manifest(request: SubsetRequest, source: Source) -> dict[str, Any]:
         "protocol": rule.protocol,
         "training_split": rule.training,
         "data": {"source": source.kind, "fingerprint": fingerprint(source.layout, splits)},
+        **({} if rule.carved is None else {"evaluated": {rule.carved_for: _carved(rule, request.task, source)}}),
     }
+
+
+def _carved(rule: _Rule, task: str, source: Source) -> dict[str, Any]:
+    rows = carve(read_rows(source, rule.training), task, rule.carved)[1]
+    ids = sorted(column(rows, "example_id"))
+    return {"split": rule.training, "n": len(ids), "sha256": ids_sha256(rows), "ids": ids}
 
 
 def write_subset(folder: Path, manifest: Mapping[str, Any], source: Source, overwrite: bool = False) -> dict[str, Any]:
@@ -105,6 +115,7 @@ class _Rule:
     select: Select | None
     training: str = "train"
     carved: float | None = None
+    carved_for: str | None = None
     protocol: str | None = None
 
 
@@ -155,8 +166,9 @@ def _every(text: str) -> Select | None:
 
 
 def _of_protocol(protocol: Protocol, task: str) -> _Rule:
-    carved = next((one.images for one in protocol.conditions[task] if one.images is not None), None)
-    return _Rule(protocol.subset, protocol.select.get(task), protocol.training_split(task), carved, protocol.id)
+    carved = next((one for one in protocol.conditions[task] if one.images is not None), None)
+    part = (None, None) if carved is None else (carved.images, carved.name)
+    return _Rule(protocol.subset, protocol.select.get(task), protocol.training_split(task), *part, protocol.id)
 
 
 def _check_free(folder: Path, overwrite: bool) -> None:

@@ -10,6 +10,7 @@ from pathlib import Path
 import pytest
 
 from madbench.errors import DataError, UsageError
+from madbench.files import sha256_of_lines
 from madbench.harness import run
 from madbench.harness.data import choose_sources, load_subset
 from madbench.harness.subset_files import SubsetRequest, subset_manifest, write_subset
@@ -42,6 +43,7 @@ def test_the_manifest_is_the_one_of_a_run(source, small_worlds, task, tmp_path):
     record = json.loads((folder / "record.json").read_text())
     ours = manifest_of(source, task, fraction=0.1)
     assert ours["protocol"] == "lowshot-10pct@1" and ours["select_rule"] == {"every": 5}
+    assert "evaluated" not in ours
     assert ours["train"]["sha256"] == record["data"]["train_ids_sha256"]
     assert ours["select"]["sha256"] == record["data"]["select_ids_sha256"]
     assert {key: ours[key] for key in theirs if key in ours} == {
@@ -111,6 +113,11 @@ def test_a_training_split_of_bare_lists_is_written_as_bare_lists(tmp_path):
     source = choose_sources(DataChoice(named={"vqa": root}), ["vqa"], ["vqa"]).by_task["vqa"]
     manifest = subset_manifest(SubsetRequest("vqa", 0, protocol="domainshift-vqacp"), source)
     assert manifest["training_split"] == "cp-train"
+    evaluated = manifest["evaluated"]["id"]
+    ids = [row.example_id for row in TASKS.load("vqa").read(source.layout, "cp-train")]
+    assert sorted([*evaluated["ids"], *manifest["train"]["ids"], *manifest["select"]["ids"]]) == sorted(ids)
+    assert (evaluated["split"], evaluated["n"]) == ("cp-train", len(evaluated["ids"])) and evaluated["ids"]
+    assert evaluated["sha256"] == sha256_of_lines(evaluated["ids"])
     written = write_subset(tmp_path / "part", manifest, source)
     for part in ("train", "select"):
         for name in written["files"][part]:
