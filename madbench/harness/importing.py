@@ -214,7 +214,7 @@ def check_format(task: str, rows: Sequence[Row]) -> None:
     if odd is not None:
         raise UsageError(
             f"the results format of vqa has whole numbers as ids, and cannot name '{odd}'",
-            fix="use parquet, with the ids that a run stores",
+            fix="use parquet: a run keeps its own as predictions/CONDITION@STEP.parquet, and `import` reads these columns",
         )
 
 

@@ -225,5 +225,7 @@ def test_a_csv_that_does_not_fit_is_told_with_its_line(small_worlds, take_in, tm
 def test_ids_that_the_results_format_cannot_name_are_refused():
     from madbench.tasks.vqa.rows import VqaRow
 
-    with pytest.raises(UsageError, match="cannot name '1000:2'"):
+    with pytest.raises(UsageError, match="cannot name '1000:2'") as caught:
         check_format("vqa", [VqaRow("1000", "1"), VqaRow("1000:2", "1")])
+    # `submit` says the same and writes no parquet: the run's own file is what there is.
+    assert "a run keeps its own as predictions/CONDITION@STEP.parquet" in caught.value.fix
