@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import tomllib
 
 import pytest
@@ -46,3 +47,24 @@ def test_the_core_dependencies_are_those_that_are_imported(project):
 def test_the_licence_is_apache(repository, project):
     assert project["project"]["license"] == "Apache-2.0"
     assert "Apache License" in (repository / "LICENSE").read_text(encoding="utf-8")
+
+
+def test_links_between_documents_lead_to_files(repository):
+    pages = [repository / "README.md", repository / "madbench" / "mini" / "CARD.md"]
+    pages += [page for folder in ("docs", "benchmarks") for page in sorted((repository / folder).glob("*.md"))]
+    for page in pages:
+        for target in re.findall(r"\]\(([^)#\s]+)", page.read_text(encoding="utf-8")):
+            if "://" not in target:
+                assert (page.parent / target).exists(), f"{page.relative_to(repository)} links to {target}"
+
+
+def test_every_page_of_docs_can_be_reached_from_the_readme(repository):
+    seen, ahead = set(), [repository / "README.md"]
+    while ahead:
+        page = ahead.pop()
+        for target in re.findall(r"\]\(([^)#\s]+\.md)", page.read_text(encoding="utf-8")):
+            found = (page.parent / target).resolve()
+            if "://" not in target and found not in seen:
+                seen.add(found)
+                ahead.append(found)
+    assert {page.resolve() for page in (repository / "docs").glob("*.md")} <= seen
