@@ -139,12 +139,12 @@ def _origins(conditions: dict[str, dict]) -> Iterable[str]:
     """Conditions that are made from one that is not there, or from themselves."""
     for name, condition in conditions.items():
         if condition.get("kind") in ("rows", "transform") and not isinstance(condition.get("of"), str):
-            yield f"condition '{name}' does not say what it is made of"
+            yield f"conditions: '{name}' does not say what it is made of"
             return
         seen, origin = {name}, condition.get("of")
         while origin is not None:
             if origin not in conditions or origin in seen:
-                yield f"condition '{name}' is made of '{origin}', which is {'itself' if origin in seen else 'not there'}"
+                yield f"conditions: '{name}' is made of '{origin}', which is {'itself' if origin in seen else 'not there'}"
                 return
             seen.add(origin)
             origin = conditions[origin].get("of")

@@ -24,9 +24,9 @@ def change(content, path, value):
 @pytest.mark.parametrize(
     ("path", "value", "said"),
     [
-        (("conditions", 1, "of"), "ve-hard", "condition 've-hard' is made of 've-hard', which is itself"),
-        (("conditions", 1, "of"), "nowhere", "condition 've-hard' is made of 'nowhere', which is not there"),
-        (("conditions", 1, "of"), None, "condition 've-hard' does not say what it is made of"),
+        (("conditions", 1, "of"), "ve-hard", "conditions: 've-hard' is made of 've-hard', which is itself"),
+        (("conditions", 1, "of"), "nowhere", "conditions: 've-hard' is made of 'nowhere', which is not there"),
+        (("conditions", 1, "of"), None, "conditions: 've-hard' does not say what it is made of"),
         (("conditions", 1, "kind"), 3, "conditions[1] (ve-hard): kind is 3"),
         (("conditions", 1, "about"), "x", "conditions[1] (ve-hard): about is 'x'"),
         (("conditions", 1, "metric_versions"), {"accuracy": 1}, "metric_versions is {'accuracy': 1}"),
