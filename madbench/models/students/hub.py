@@ -2,15 +2,22 @@
 
 from __future__ import annotations
 
+import re
+from pathlib import Path
 from typing import Any
+
+import torch
 
 from madbench.errors import DataMalformed, DataMissing
 
+_COMMIT = re.compile(r"[0-9a-f]{40}")
+
 
 def place_and_revision(reference: str) -> tuple[str, str | None]:
-    """`dandelin/vilt-b32-mlm@<commit>` -> (id, commit); a local folder has no revision."""
+    """`dandelin/vilt-b32-mlm@<commit>` -> (id, commit); a local folder has no revision, and may have an @ in its name."""
     place, at, revision = reference.rpartition("@")
-    return (place, revision) if at else (reference, None)
+    pinned = bool(at) and _COMMIT.fullmatch(revision) is not None and not Path(reference).exists()
+    return (place, revision) if pinned else (reference, None)
 
 
 def pretrained_config(reference: str, model_type: str) -> Any:
@@ -30,7 +37,7 @@ def pretrained_config(reference: str, model_type: str) -> Any:
 
 
 def load_pretrained(model_class: Any, reference: str) -> Any:
-    """A model with the weights found there (safetensors, or a state dict without pickled code).
+    """A float32 model with the weights found there (safetensors, or a state dict without pickled code).
 
     Raises DataMissing when nothing is there, DataMalformed when weights of the body are missing.
     """
@@ -39,7 +46,10 @@ def load_pretrained(model_class: Any, reference: str) -> Any:
     place, revision = place_and_revision(reference)
     logging.disable_progress_bar()
     try:
-        model, info = model_class.from_pretrained(place, revision=revision, output_loading_info=True)
+        # transformers would keep the type of the file: half precision neither trains nor teaches as float32 does.
+        model, info = model_class.from_pretrained(
+            place, revision=revision, output_loading_info=True, dtype=torch.float32
+        )
     except (OSError, ValueError, RuntimeError) as problem:
         raise _missing(reference, problem) from None
     # A pooler may be absent from pretraining checkpoints and is then trained from its random start, as is usual.

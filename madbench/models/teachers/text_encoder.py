@@ -80,7 +80,8 @@ class HubTextTeacher(Teacher):
         self.precision = precision
         number = effective_precision(device, precision)
         self.preprocessing = (
-            f"transformers {version('transformers')}, own tokenizer; {pooling} of the last layer; {number}"
+            f"transformers {version('transformers')}, own tokenizer; {pooling} of the last layer; "
+            f"float32 weights; {number}"
         )
 
     def _open(self) -> nn.Module:
@@ -93,7 +94,7 @@ class HubTextTeacher(Teacher):
             self.tokenizer = AutoTokenizer.from_pretrained(place, revision=revision)
             self._refuse(config)
             if self.named.random:
-                model = AutoModel.from_config(config)
+                model = AutoModel.from_config(config, dtype=torch.float32)
             else:
                 model = load_pretrained(AutoModel, place if revision is None else self.named.place)
         self.most = min(MOST_TOKENS, self.tokenizer.model_max_length, _positions(model, config))

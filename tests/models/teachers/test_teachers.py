@@ -94,6 +94,20 @@ def test_a_text_encoder_is_pooled_over_what_is_no_padding(roberta_folder, no_net
     assert teacher.preprocessing != first.preprocessing  # so that no cache takes one for the other
 
 
+@pytest.mark.parametrize("prefix", ["", "random:"])
+def test_a_text_encoder_saved_in_half_precision_computes_in_float32(roberta_folder, tmp_path, prefix, no_network):
+    import shutil
+
+    from transformers import RobertaForMaskedLM
+
+    folder = tmp_path / "half"
+    shutil.copytree(roberta_folder, folder)
+    RobertaForMaskedLM.from_pretrained(roberta_folder).half().save_pretrained(folder)
+    teacher = load_teacher("text-encoder", f"{prefix}{folder}", "cpu")
+    assert {one.dtype for one in teacher.model.parameters()} == {torch.float32}
+    assert "float32 weights" in teacher.preprocessing  # so that no cache holds features of the half-precision model
+
+
 def test_a_timm_encoder_gives_pooled_features_before_its_classifier(timm_file, no_network, pictures):
     import timm
     from timm.data import create_transform, resolve_model_data_config
