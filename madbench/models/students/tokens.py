@@ -6,8 +6,11 @@ student was trained with; `cls`, `sep` and `pad` say its own.
 
 from __future__ import annotations
 
+import json
 import re
 from collections.abc import Iterable, Sequence
+from pathlib import Path
+from typing import Any
 
 from madbench.errors import DataMalformed, DataMissing
 from madbench.models.students.hub import place_and_revision
@@ -94,19 +97,20 @@ class PretrainedTokenizer:
 
     @classmethod
     def of(cls, place: str) -> PretrainedTokenizer:
-        """From a local folder or a hub id. Raises DataMissing when there is none."""
+        """From a local folder or a hub id. Raises DataMissing when there is none, DataMalformed for one that loses case."""
         from transformers import AutoTokenizer
 
         name, revision = place_and_revision(place)
         fix = "name a folder or hub id that holds tokenizer.json or vocab.txt"
         try:
-            found = AutoTokenizer.from_pretrained(name, revision=revision)
+            found = word_pieces(Path(name)) or AutoTokenizer.from_pretrained(name, revision=revision)
             content = found.backend_tokenizer.to_str()
         except (OSError, ValueError, AttributeError) as problem:
             raise DataMissing(f"no tokenizer at '{place}': {str(problem).splitlines()[0]}", fix=fix) from None
         if len(found) <= len(found.all_special_ids):
             # Without its vocabulary file transformers makes a tokenizer that knows no word, and says nothing.
             raise DataMissing(f"no tokenizer at '{place}': it has no vocabulary", fix=fix)
+        refuse_lost_case(found, place)
         return cls(content)
 
     @property
@@ -126,6 +130,46 @@ class PretrainedTokenizer:
         if not found:
             raise DataMalformed(f"the tokenizer has none of {', '.join(names)}", fix="use that of a BERT-like student")
         return found[0]
+
+
+def word_pieces(folder: Path) -> Any | None:
+    """transformers' BERT tokenizer of a folder whose words lie in vocab.txt alone; None for any other folder.
+
+    What kind of model lies beside it does not matter: UNITER's config.json names none, and transformers asks it.
+    Raises DataMissing where tokenizer_config.json does not say whether words are made lower case, which transformers
+    would do without asking.
+    """
+    words, settings = folder / "vocab.txt", folder / "tokenizer_config.json"
+    if not words.is_file() or (folder / "tokenizer.json").is_file():
+        return None
+    said = json.loads(settings.read_text(encoding="utf-8")) if settings.is_file() else {}
+    if "bert" not in said.get("tokenizer_class", "BertTokenizer").lower():
+        return None
+    if not isinstance(said.get("do_lower_case"), bool):
+        raise DataMissing(
+            "vocab.txt has no word on whether its words are lower case",
+            fix='write tokenizer_config.json beside it: {"do_lower_case": false} for a cased BERT, true for an uncased one',
+            where=folder,
+        )
+    from transformers import BertTokenizer
+
+    taken = ("do_lower_case", "strip_accents", "tokenize_chinese_chars")
+    return BertTokenizer(vocab=str(words), **{name: said[name] for name in taken if name in said})
+
+
+def refuse_lost_case(tokenizer: Any, place: str) -> None:
+    """Raises DataMalformed for a tokenizer of transformers that makes words lower case which its vocabulary has with
+    capitals: it would never find them."""
+    normalizer = tokenizer.backend_tokenizer.normalizer
+    if normalizer is None or normalizer.normalize_str("A") != "a":
+        return
+    words = [word for word in tokenizer.get_vocab() if not word.startswith(("[", "<"))]
+    capital = sum(word != word.lower() for word in words)
+    if capital > len(words) / 100:
+        raise DataMalformed(
+            f"the tokenizer at '{place}' makes every word lower case, and {capital:,} of its {len(words):,} have capitals",
+            fix='write {"do_lower_case": false} to its tokenizer_config.json',
+        )
 
 
 Tokenizer = WordTokenizer | ReducedBpe | PretrainedTokenizer

@@ -12,7 +12,7 @@ from torch import nn
 from madbench.errors import ConfigError
 from madbench.mini.weights import metadata_of, path_of_weights
 from madbench.models.students.hub import load_pretrained, place_and_revision
-from madbench.models.students.tokens import CLS, PAD, SEP, WordTokenizer
+from madbench.models.students.tokens import CLS, PAD, SEP, WordTokenizer, refuse_lost_case
 from madbench.models.teachers.batches import batch_size, encode_texts
 from madbench.models.teachers.interface import Teacher, autocast, effective_precision, local_only, opening
 from madbench.models.weights import load_weights
@@ -93,6 +93,7 @@ class HubTextTeacher(Teacher):
             config = AutoConfig.from_pretrained(place, revision=revision)
             self.tokenizer = AutoTokenizer.from_pretrained(place, revision=revision)
             self._refuse(config)
+            refuse_lost_case(self.tokenizer, place)
             if self.named.random:
                 model = AutoModel.from_config(config, dtype=torch.float32)
             else:

@@ -1,4 +1,29 @@
-from madbench.models.students.tokens import MASK, UNKNOWN, ReducedBpe, WordTokenizer, pieces, tokenizer_from
+import json
+
+import pytest
+
+from madbench.errors import DataMalformed, DataMissing
+from madbench.models.students.tokens import (
+    MASK,
+    UNKNOWN,
+    PretrainedTokenizer,
+    ReducedBpe,
+    WordTokenizer,
+    pieces,
+    tokenizer_from,
+)
+
+CASED = ["[PAD]", "[UNK]", "[CLS]", "[SEP]", "[MASK]", "the", "dog", "The", "Dog", "##s"]
+UNCASED = ["[PAD]", "[UNK]", "[CLS]", "[SEP]", "[MASK]", "the", "dog", "##s"]
+
+
+def folder_of(tmp_path, words, settings, config=None):
+    (tmp_path / "vocab.txt").write_text("\n".join(words) + "\n")
+    if settings is not None:
+        (tmp_path / "tokenizer_config.json").write_text(json.dumps(settings))
+    # UNITER's: no `model_type`, so transformers knows no tokenizer for it.
+    (tmp_path / "config.json").write_text(json.dumps(config or {"vocab_size": len(words), "hidden_size": 8}))
+    return str(tmp_path)
 
 
 def test_pieces_split_words_from_punctuation():
@@ -21,3 +46,28 @@ def test_a_tokenizer_survives_being_saved():
     for tokenizer in (WordTokenizer(["a", "b"]), ReducedBpe.of(["red car"])):
         again = tokenizer_from(tokenizer.state())
         assert again.encode("a red car b") == tokenizer.encode("a red car b")
+
+
+def test_a_folder_with_vocab_txt_and_one_word_on_case_is_enough(tmp_path):
+    """What a person has who downloads UNITER: its config.json, and vocab.txt and settings of bert-base-cased."""
+    found = PretrainedTokenizer.of(folder_of(tmp_path, CASED, {"do_lower_case": False, "model_max_length": 512}))
+    assert found.encode("The Dogs") == [7, 8, 9] and found.encode("the dogs") == [5, 6, 9]
+    assert (found.cls, found.sep, found.pad, found.size) == (2, 3, 0, 10)
+
+
+def test_an_uncased_vocabulary_makes_words_lower_case(tmp_path):
+    found = PretrainedTokenizer.of(folder_of(tmp_path, UNCASED, {"do_lower_case": True}))
+    assert found.encode("The Dogs") == [5, 6, 7]
+
+
+@pytest.mark.parametrize("settings", [None, {}, {"tokenizer_class": "BertTokenizer"}])
+def test_where_nothing_is_said_of_case_it_is_asked_for(tmp_path, settings):
+    """transformers makes words lower case then, and a cased vocabulary loses its names and beginnings of sentences."""
+    with pytest.raises(DataMissing, match="whether its words are lower case") as caught:
+        PretrainedTokenizer.of(folder_of(tmp_path, CASED, settings, {"model_type": "bert"}))
+    assert '{"do_lower_case": false}' in caught.value.fix
+
+
+def test_a_cased_vocabulary_under_a_tokenizer_that_makes_words_lower_case_is_refused(tmp_path):
+    with pytest.raises(DataMalformed, match="2 of its 5 have capitals"):
+        PretrainedTokenizer.of(folder_of(tmp_path, CASED, {"do_lower_case": True}))
