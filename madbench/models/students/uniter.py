@@ -209,18 +209,21 @@ def load_official(
 def sizes_of(state_dict: Mapping[str, torch.Tensor], config: Mapping[str, Any], types: int | None) -> UniterSizes:
     """What a checkpoint and its config say together. types: at least so many text types; None: as many as it has.
 
+    The vocabulary is as large as the larger of the two says: second-stage and fine-tuned VCR weights have rows for 81
+    object tokens behind the words that their config counts.
     Raises DataMalformed when either is not UNITER's.
     """
     weights = _renamed(state_dict)
     given = weights.get("uniter.embeddings.token_type_embeddings.weight")
     features = weights.get("uniter.img_embeddings.img_linear.weight")
+    words = weights.get("uniter.embeddings.word_embeddings.weight")
     if given is None or features is None:
         raise DataMalformed("no UNITER weights: embeddings are missing", fix="give an official UNITER state dict")
     absent = [name for name in _CONFIG if name not in config]
     if absent:
         raise DataMalformed(f"the config has no {', '.join(absent)}", fix="give the config.json of the checkpoint")
     return UniterSizes(
-        vocabulary=config["vocab_size"],
+        vocabulary=max(config["vocab_size"], 0 if words is None else len(words)),
         width=config["hidden_size"],
         layers=config["num_hidden_layers"],
         heads=config["num_attention_heads"],

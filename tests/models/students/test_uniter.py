@@ -68,6 +68,19 @@ def test_a_pretrained_checkpoint_with_two_types_gets_four_for_vcr(golden):
     assert "scores" not in outputs(module, golden["vqa"])
 
 
+def test_weights_of_vcr_bring_rows_for_object_tokens_that_their_config_does_not_count(golden):
+    """train_vcr.py and pretrain_vcr.py append 81 rows to the words (init_word_embedding)."""
+    name = "uniter.embeddings.word_embeddings.weight"
+    words = weights("vcr")[name]
+    longer = {**weights("vcr"), name: torch.cat([words, torch.ones(81, words.shape[1])])}
+    module = load_official(longer, CONFIG)
+    assert module.uniter.embeddings.word_embeddings.weight.shape == (len(words) + 81, words.shape[1])
+    assert torch.equal(
+        outputs(module, golden["vcr"])["scores"],
+        outputs(load_official(weights("vcr"), CONFIG), golden["vcr"])["scores"],
+    )
+
+
 def test_other_prefixes_and_old_names_are_the_same_weights(golden):
     old = {
         name.replace("uniter.", "bert.", 1).replace("LayerNorm.weight", "LayerNorm.gamma"): value
@@ -88,6 +101,7 @@ def without(name):
         ({**weights("vqa"), **weights("vcr")}, CONFIG, "several heads: vcr_output, vqa_output"),
         ({"something.weight": torch.zeros(1)}, CONFIG, "no UNITER weights"),
         (weights("vqa"), {**CONFIG, "hidden_size": 64}, "do not fit"),
+        (weights("vqa"), {**CONFIG, "vocab_size": CONFIG["vocab_size"] + 1}, "do not fit"),
         (weights("vqa"), {"hidden_size": 32}, "the config has no vocab_size"),
     ],
 )
