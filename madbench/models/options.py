@@ -49,6 +49,9 @@ class StudentOptions(Strict):
     regions: what uniter and visualbert read of an image: `detector` features of the source, or learned `patches`.
     region_width, max_regions: width of a region feature, and how many are kept, the surest first.
     min_regions, region_confidence: of those, all that are at least so sure, but no fewer than min_regions.
+    width, layers, heads: of a student from scratch. Pretrained weights fix them, and the width of regions, and for vilt
+    image_size and patch_size; saying another size for those is an error. (The shipped mini:student fixes them silently.)
+    dropout: of every dropout layer, also those of pretrained students, whatever their own configuration says.
     """
 
     name: Literal["one-stream", "uniter", "vilt", "visualbert"] = "one-stream"

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, NamedTuple
 import torch
 from torch import nn
 
+from madbench.errors import ConfigError
 from madbench.models.options import StudentOptions
 from madbench.models.students.image_inputs import ImageInputs, LazyPixels, RegionInputs
 from madbench.models.students.tokens import PretrainedTokenizer, ReducedBpe, Tokenizer
@@ -71,7 +72,10 @@ class StudentKind(ABC):
     """How students of one architecture are made and what they read."""
 
     def resolved(self, options: StudentOptions) -> StudentOptions:
-        """The options with the sizes that pretrained weights fix. Raises DataMissing or DataMalformed."""
+        """The options with the sizes that pretrained weights fix.
+
+        Raises DataMissing or DataMalformed for the weights, ConfigError for options that contradict them.
+        """
         return options
 
     def tokenizer(self, options: StudentOptions, texts: Callable[[], Iterable[str]]) -> Tokenizer:
@@ -94,6 +98,32 @@ class StudentKind(ABC):
         The student is a module with `forward(Batch) -> States`, and `entrances()`: modality (`text`, `image`) to
         `Entrance`, where adversarial training perturbs it.
         """
+
+
+def with_sizes(options: StudentOptions, places: int, **sizes: int) -> StudentOptions:
+    """The options with the sizes of pretrained weights. places: how many tokens they have places for.
+
+    Raises ConfigError where the options say another size: it would be accepted and ignored.
+    """
+    fixed = {name: size for name, size in sizes.items() if name in options.model_fields_set}
+    wrong = [
+        f"{name} {getattr(options, name)}, not {size}" for name, size in fixed.items() if getattr(options, name) != size
+    ]
+    if "max_tokens" in options.model_fields_set and options.max_tokens > places:
+        wrong.append(f"max_tokens {options.max_tokens}, and they have {places} places")
+    if wrong:
+        raise ConfigError(
+            f"the options contradict the weights '{options.init}': {'; '.join(wrong)}",
+            fix="leave out what the weights fix, or give their own sizes",
+        )
+    return options.model_copy(update={**sizes, "max_tokens": min(options.max_tokens, places)})
+
+
+def set_dropout(module: nn.Module, share: float) -> None:
+    """Every dropout of a pretrained model as the options say, whatever its own configuration says (as UNITER does)."""
+    for one in module.modules():
+        if isinstance(one, nn.Dropout):
+            one.p = share
 
 
 def _mean(states: torch.Tensor, padding: torch.Tensor) -> torch.Tensor:

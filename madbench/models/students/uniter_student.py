@@ -11,7 +11,7 @@ from torch import nn
 from madbench.errors import DataMalformed, DataMissing
 from madbench.models.options import StudentOptions
 from madbench.models.students.encoding import Batch
-from madbench.models.students.interface import Entrance, States, StudentKind
+from madbench.models.students.interface import Entrance, States, StudentKind, set_dropout, with_sizes
 from madbench.models.students.packing import Packing
 from madbench.models.students.region_inputs import region_maker, regions_of
 from madbench.models.students.tokens import Tokenizer
@@ -70,20 +70,20 @@ class UniterKind(StudentKind):
         if options.init == "scratch":
             return options
         sizes = sizes_of(*_read(options.init), types=TYPES)
-        return options.model_copy(
-            update={
-                "width": sizes.width,
-                "layers": sizes.layers,
-                "heads": sizes.heads,
-                "region_width": sizes.region_width,
-                "max_tokens": min(options.max_tokens, sizes.positions),
-            }
+        return with_sizes(
+            options,
+            sizes.positions,
+            width=sizes.width,
+            layers=sizes.layers,
+            heads=sizes.heads,
+            region_width=sizes.region_width,
         )
 
     def build(self, options: StudentOptions, tokenizer: Tokenizer) -> tuple[nn.Module, None]:
         patches = region_maker(options)
         if options.init != "scratch":
             official = load_official(*_read(options.init), types=TYPES)
+            set_dropout(official, options.dropout)
             return UniterStudent(official.uniter, official.sizes.width, patches), None
         sizes = UniterSizes(
             vocabulary=tokenizer.size,

@@ -13,7 +13,7 @@ from madbench.models.options import StudentOptions
 from madbench.models.students.encoding import Batch
 from madbench.models.students.fused_attention import with_fused_attention
 from madbench.models.students.hub import load_pretrained, pretrained_config
-from madbench.models.students.interface import Entrance, States, StudentKind
+from madbench.models.students.interface import Entrance, States, StudentKind, set_dropout, with_sizes
 from madbench.models.students.tokens import Tokenizer
 
 
@@ -68,22 +68,23 @@ class ViltKind(StudentKind):
         if options.init == "scratch":
             return options
         config = pretrained_config(options.init, "vilt")
-        return options.model_copy(
-            update={
-                "width": config.hidden_size,
-                "layers": config.num_hidden_layers,
-                "heads": config.num_attention_heads,
-                "image_size": config.image_size,
-                "patch_size": config.patch_size,
-                "max_tokens": min(options.max_tokens, config.max_position_embeddings),
-            }
+        return with_sizes(
+            options,
+            config.max_position_embeddings,
+            width=config.hidden_size,
+            layers=config.num_hidden_layers,
+            heads=config.num_attention_heads,
+            image_size=config.image_size,
+            patch_size=config.patch_size,
         )
 
     def build(self, options: StudentOptions, tokenizer: Tokenizer) -> tuple[nn.Module, None]:
         from transformers import ViltConfig, ViltModel
 
         if options.init != "scratch":
-            return ViltStudent(load_pretrained(ViltModel, options.init)), None
+            pretrained = load_pretrained(ViltModel, options.init)
+            set_dropout(pretrained, options.dropout)
+            return ViltStudent(pretrained), None
         config = ViltConfig(
             vocab_size=tokenizer.size,
             hidden_size=options.width,

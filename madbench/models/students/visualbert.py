@@ -13,7 +13,7 @@ from madbench.models.options import StudentOptions
 from madbench.models.students.encoding import Batch
 from madbench.models.students.fused_attention import with_fused_attention
 from madbench.models.students.hub import load_pretrained, pretrained_config
-from madbench.models.students.interface import Entrance, States, StudentKind
+from madbench.models.students.interface import Entrance, States, StudentKind, set_dropout, with_sizes
 from madbench.models.students.packing import Packing
 from madbench.models.students.region_inputs import region_maker, regions_of
 from madbench.models.students.tokens import Tokenizer
@@ -72,14 +72,13 @@ class VisualBertKind(StudentKind):
                 f"'{options.init}' lets regions bypass its encoder, which transformers does not run either",
                 fix="use weights whose config.json has bypass_transformer: false",
             )
-        return options.model_copy(
-            update={
-                "width": config.hidden_size,
-                "layers": config.num_hidden_layers,
-                "heads": config.num_attention_heads,
-                "region_width": config.visual_embedding_dim,
-                "max_tokens": min(options.max_tokens, config.max_position_embeddings),
-            }
+        return with_sizes(
+            options,
+            config.max_position_embeddings,
+            width=config.hidden_size,
+            layers=config.num_hidden_layers,
+            heads=config.num_attention_heads,
+            region_width=config.visual_embedding_dim,
         )
 
     def build(self, options: StudentOptions, tokenizer: Tokenizer) -> tuple[nn.Module, None]:
@@ -87,7 +86,9 @@ class VisualBertKind(StudentKind):
 
         patches = region_maker(options)
         if options.init != "scratch":
-            return VisualBertStudent(load_pretrained(VisualBertModel, options.init), patches), None
+            pretrained = load_pretrained(VisualBertModel, options.init)
+            set_dropout(pretrained, options.dropout)
+            return VisualBertStudent(pretrained, patches), None
         config = VisualBertConfig(
             vocab_size=tokenizer.size,
             hidden_size=options.width,

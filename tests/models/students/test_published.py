@@ -10,7 +10,7 @@ import torch
 from PIL import Image
 from safetensors.torch import load_file, save_file
 
-from madbench.errors import DataMalformed, DataMissing
+from madbench.errors import ConfigError, DataMalformed, DataMissing
 from madbench.models.options import StudentOptions
 from madbench.models.students import student_kind
 from madbench.models.students.encoding import encode_split, make_batch
@@ -237,6 +237,33 @@ def test_from_scratch_the_options_give_the_sizes(saved, name):
     )
     student, found = states(chosen, [example(1, "red")], [0])
     assert student.width == 16 and found.cls.shape == (4, 16)
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_dropout_of_pretrained_weights_is_what_the_option_says(saved, name):
+    """As the published fine-tuning sets it (UNITER's set_dropout), whatever the checkpoint's configuration says."""
+    student, _ = states(options(saved, name, dropout=0.3), [example(1, "red", width=WIDTH[name])], [0])
+    assert {one.p for one in student.modules() if isinstance(one, torch.nn.Dropout)} == {0.3}
+
+
+@pytest.mark.parametrize(
+    ("name", "asked", "message"),
+    [
+        ("vilt", {"width": 32}, "width 32, not 16"),
+        ("vilt", {"image_size": 64}, "image_size 64, not 32"),
+        ("vilt", {"max_tokens": 40}, "max_tokens 40, and they have 32 places"),
+        ("visualbert", {"layers": 7}, "layers 7, not 2"),
+        ("visualbert", {"region_width": 2048}, "region_width 2048, not 6"),
+        ("uniter", {"heads": 8, "layers": 7}, "layers 7, not 2; heads 8, not 4"),
+    ],
+)
+def test_sizes_that_contradict_the_weights_are_refused_not_ignored(saved, name, asked, message):
+    with pytest.raises(ConfigError, match=message):
+        options(saved, name, **asked)
+
+
+def test_sizes_that_agree_with_the_weights_may_be_said(saved):
+    assert options(saved, "vilt", width=16, layers=2, heads=2, max_tokens=20).max_tokens == 20
 
 
 def test_the_tokenizer_travels_with_a_checkpoint(saved):
