@@ -1,7 +1,8 @@
 """Any CLIP of open_clip as a teacher: a pretrained tag, a checkpoint, or a folder with its own configuration.
 
-Preprocessing, tokenizer and context length are the architecture's own. The tokenizer cuts a text that is too long and
-keeps its end-of-text token (77 tokens for OpenAI's family); where the feature is read is encode_text's business.
+Preprocessing is that of the tag or the folder; a checkpoint by path is prepared for as all releases of its architecture
+are. Tokenizer and context length are the architecture's own. The tokenizer cuts a text that is too long and keeps its
+end-of-text token (77 tokens for OpenAI's family); where the feature is read is encode_text's business.
 """
 
 from __future__ import annotations
@@ -16,9 +17,10 @@ from torch import nn
 from madbench.errors import ConfigError, DataMissing, did_you_mean
 from madbench.models.teachers.batches import batch_size, encode_images, encode_texts
 from madbench.models.teachers.interface import Teacher, autocast, effective_precision, local_only, opening
-from madbench.models.weight_references import LOCAL_FOLDER
+from madbench.models.weight_references import LOCAL_FOLDER, Reference
 from madbench.tasks.contract import LazyImage
 
+_PICTURES = ("mean", "std", "interpolation", "resize_mode")
 _CHECKPOINTS = ("*.safetensors", "*.bin", "*.pth")
 
 
@@ -34,6 +36,10 @@ class OpenClipTeacher(Teacher):
         self.precision = precision
         number = effective_precision(device, precision)
         self.preprocessing = f"open_clip {version('open_clip_torch')}, own transform and tokenizer; unit norm; {number}"
+        self._pictures: dict | None = None
+        if self.named.architecture != LOCAL_FOLDER and (self.named.path is not None or self.named.random):
+            self._pictures = preparation(self.named)
+            self.preprocessing += "; pictures " + ", ".join(f"{name} {said}" for name, said in self._pictures.items())
 
     def _open(self) -> nn.Module:
         import open_clip
@@ -51,8 +57,10 @@ class OpenClipTeacher(Teacher):
             if path is None and named.place:
                 trained_with = open_clip.get_pretrained_cfg(name, named.place)
                 settings["force_quick_gelu"] = bool(trained_with.get("quick_gelu"))
-            # An absolute path: a file called like a tag is meant as the file.
-            settings["pretrained"] = str(path.resolve()) if path is not None else named.place or None
+            if not named.random:
+                # An absolute path: a file called like a tag is meant as the file.
+                settings["pretrained"] = str(path.resolve()) if path is not None else named.place
+            settings |= {f"image_{key}": said for key, said in (self._pictures or {}).items()}
         with local_only(named), opening(self.weights):
             model, _, self.transform = open_clip.create_model_and_transforms(name, pretrained_text=False, **settings)
             self.tokenizer = open_clip.get_tokenizer(name)
@@ -105,3 +113,34 @@ class OpenClipTeacher(Teacher):
         model = self.model  # first: it brings the tokenizer
         with autocast(self.device, self.precision):
             return model.encode_text(self.tokenizer(texts).to(self.device), normalize=True)
+
+
+def preparation(named: Reference) -> dict:
+    """How pictures are prepared for an architecture of open_clip: mean, std, interpolation, resize_mode.
+
+    Of a tag what it says; of a path, or of random weights alone, what all releases of the architecture agree on
+    (open_clip itself would take OpenAI's numbers for any file), and OpenAI's where there are none.
+    Raises ConfigError for a path where they do not agree.
+    """
+    import open_clip
+    from open_clip.transform import PreprocessCfg
+
+    usual = PreprocessCfg()
+    tags = open_clip.list_pretrained_tags_by_model(named.architecture)
+    if named.path is None and named.place:
+        tags = [named.place]
+    ways: dict[tuple, str] = {}
+    for tag in tags:
+        said = open_clip.get_pretrained_cfg(named.architecture, tag)
+        way = tuple(said.get(name) or getattr(usual, name) for name in _PICTURES)
+        ways.setdefault(tuple(tuple(one) if isinstance(one, list) else one for one in way), tag)
+    if len(ways) > 1 and named.path is not None:
+        told = "; ".join(f"{tag} with mean {way[0]}" for way, tag in ways.items())
+        raise ConfigError(
+            f"a path does not say how its pictures are prepared, and releases of {named.architecture} differ: {told}",
+            fix=f"give a folder that says it: open_clip:{LOCAL_FOLDER}:FOLDER with the weights and open_clip_config.json, "
+            '{"model_cfg": ..., "preprocess_cfg": {"mean": [...], "std": [...]}}',
+        )
+    if len(ways) != 1:
+        return {name: getattr(usual, name) for name in _PICTURES}
+    return dict(zip(_PICTURES, next(iter(ways)), strict=True))

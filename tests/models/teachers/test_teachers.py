@@ -60,6 +60,49 @@ def test_a_checkpoint_of_a_training_is_read_for_its_architecture(clip_folder, tm
         assert teacher.identity.startswith("tiny-test-clip:")
 
 
+def with_releases(monkeypatch, tmp_path, clip_folder, **releases):
+    """An architecture `tiny-released-clip` of open_clip's with releases, tag -> how pictures are prepared for it."""
+    import open_clip
+
+    config = json.loads((clip_folder / "open_clip_config.json").read_text())["model_cfg"]
+    (tmp_path / "tiny-released-clip.json").write_text(json.dumps(config))
+    open_clip.add_model_config(tmp_path / "tiny-released-clip.json")
+    monkeypatch.setattr(open_clip, "list_pretrained_tags_by_model", lambda name: list(releases))
+    monkeypatch.setattr(open_clip, "get_pretrained_cfg", lambda name, tag: releases[tag])
+    torch.save(load_file(clip_folder / "open_clip_model.safetensors"), tmp_path / "own.pt")
+    return f"open_clip:tiny-released-clip:{tmp_path / 'own.pt'}"
+
+
+def test_a_checkpoint_by_path_is_prepared_for_as_its_architectures_releases_are(
+    clip_folder, tmp_path, monkeypatch, pictures, no_network
+):
+    """open_clip takes OpenAI's mean and deviation for any file, which 54 of its architectures were not trained with."""
+    half = {"mean": (0.5, 0.5, 0.5), "std": [0.25, 0.25, 0.25]}
+    weights = with_releases(monkeypatch, tmp_path, clip_folder, one=half, two={**half, "interpolation": "bicubic"})
+    teacher = load_teacher("clip-image", weights, "cpu")
+    folder = load_teacher("clip-image", f"open_clip:local-dir:{clip_folder}", "cpu")  # its configuration says the same
+    assert np.array_equal(teacher.image_features(pictures(3)), folder.image_features(pictures(3)))
+    assert "mean (0.5, 0.5, 0.5)" in teacher.preprocessing and "bicubic" in teacher.preprocessing
+
+
+def test_a_path_whose_architecture_was_released_in_two_ways_is_refused(clip_folder, tmp_path, monkeypatch):
+    weights = with_releases(monkeypatch, tmp_path, clip_folder, one={"mean": (0.5, 0.5, 0.5)}, two={})
+    with pytest.raises(ConfigError, match="releases of tiny-released-clip differ: one with mean") as caught:
+        load_teacher("clip-image", weights, "cpu")
+    assert "open_clip_config.json" in caught.value.fix
+
+
+def test_random_weights_of_a_release_are_random(clip_folder, tmp_path, monkeypatch, no_network):
+    """A tag behind `random:` once loaded what it names, and the control would have known everything."""
+    with_releases(monkeypatch, tmp_path, clip_folder, one={"mean": (0.5, 0.5, 0.5), "quick_gelu": True})
+    teacher = load_teacher("clip-text", "random:open_clip:tiny-released-clip:one", "cpu")
+    assert teacher.text_features(["a"]).shape == (1, 16)
+    assert "mean (0.5, 0.5, 0.5)" in teacher.preprocessing
+    by_path = load_teacher("clip-text", f"random:open_clip:tiny-released-clip:{tmp_path / 'own.pt'}", "cpu")
+    known = load_teacher("clip-text", f"open_clip:tiny-released-clip:{tmp_path / 'own.pt'}", "cpu")
+    assert not np.allclose(by_path.text_features(["a"]), known.text_features(["a"]), atol=1e-3)
+
+
 def test_a_pickle_with_code_is_not_run(tmp_path):
     import pickle
 
