@@ -23,6 +23,7 @@ from madbench.models.objectives.objective import Objective
 from madbench.models.objectives.targets import TargetBuilder
 from madbench.models.options import PRECISIONS, FinetuneOptions
 from madbench.models.students import parameters_of, student_kind
+from madbench.models.students.clip_features import refuse_small_pictures
 from madbench.models.students.encoding import EncodedSplit, encode_split, texts_of
 from madbench.models.students.tokens import Tokenizer, tokenizer_from
 from madbench.models.teachers import load_teacher
@@ -47,6 +48,7 @@ class Finetune(ModelAdapter):
         chosen = FinetuneOptions.model_validate(dict(spec.options))
         self.kind = student_kind(chosen.student.name)
         self.chosen = chosen.model_copy(update={"student": self.kind.resolved(chosen.student)})
+        refuse_small_pictures(self.chosen.student)
         self.store = FeatureStore(context.cache_dir, context.progress)
         self.kept: KeptModel | None = None
         self.tokenizer: Tokenizer | None = None

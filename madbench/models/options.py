@@ -20,17 +20,26 @@ class NoOptions(Strict):
 class ImageEncoderOptions(Strict):
     """A pretrained CLIP image tower as the student's eyes (row A1 of the grid, as CLIP-ViL; our reading).
 
-    name `own`: none; the student has its own patches or regions. `clip`: the tower of `weights` runs in the student, at
-    inference too, and its parameters count there. states: its `patches` (last layer, one token each), or the `pooled`
+    name `own`: none; the student has its own patches or regions. `clip`: the tower of `weights` (named as those of a CLIP
+    teacher are) runs in the student, at inference too, and its parameters count there. states: its `patches` (last layer, one token each), or the `pooled`
     feature as one token. use: `beside` the student's own patches, or in their place (`replace`). trained: fine-tuned with
     the student, else frozen.
     """
 
     name: Literal["own", "clip"] = "own"
-    weights: str = "mini:clip"
+    weights: str | None = None
     states: Literal["patches", "pooled"] = "patches"
     use: Literal["beside", "replace"] = "beside"
     trained: bool = False
+
+    @model_validator(mode="after")
+    def _names_weights(self):
+        # Written out, as every name of weights: what a default named would be in no identity and no record.
+        if self.name == "clip" and self.weights is None:
+            raise ValueError("clip needs weights, e.g. open_clip:ViT-B-32:openai (mini:clip on mini)")
+        if self.name == "own" and self.weights is not None:
+            raise ValueError(f"weights '{self.weights}' are for an encoder, and name is own: set name: clip")
+        return self
 
 
 class StudentOptions(Strict):

@@ -7,6 +7,7 @@ import numpy as np
 import pytest
 import torch
 
+from madbench.errors import ConfigError
 from madbench.mini.build import write_world
 from madbench.models.adapter import Context
 from madbench.models.finetune import Finetune, visited
@@ -142,6 +143,12 @@ def test_from_scratch_needs_no_weights_and_says_so(worlds, tmp_path):
     assert made.account().notes == ("from scratch",)
     assert made.account().weights == {}
     assert made.predict(held).shape == (len(held), held.n_choices)
+
+
+def test_a_plugged_in_clip_is_never_shown_enlarged_pictures(worlds, tmp_path):
+    small = {"student": {"init": "scratch", "image_size": 32}}
+    with pytest.raises(ConfigError, match="opens them at 32"):
+        adapter("a1-clip-plugged-in", "snli_ve", worlds, tmp_path, small)
 
 
 def test_the_seed_decides_and_the_global_generator_does_not(worlds, tmp_path):

@@ -14,7 +14,8 @@ import torch
 from torch import nn
 from torch.nn import functional
 
-from madbench.models.options import ImageEncoderOptions
+from madbench.errors import ConfigError
+from madbench.models.options import ImageEncoderOptions, StudentOptions
 from madbench.models.students.image_inputs import seven_numbers
 
 CENTRE, SPREAD = (0.5, 0.5, 0.5), (0.5, 0.5, 0.5)
@@ -31,8 +32,7 @@ class ClipTower(nn.Module):
         self.visual = copy.deepcopy(load_teacher("clip-image", options.weights, "cpu").model.visual)
         self.visual.requires_grad_(options.trained)
         self.states, self.trained = options.states, options.trained
-        size = self.visual.image_size
-        self.image_size = size if isinstance(size, int) else size[0]
+        self.image_size = picture_size(self.visual)
         for name, usual in (("image_mean", CENTRE), ("image_std", SPREAD)):
             given = getattr(self.visual, name, None) or usual
             self.register_buffer(name, torch.tensor(given).view(1, 3, 1, 1), persistent=False)
@@ -45,7 +45,7 @@ class ClipTower(nn.Module):
         return super().train(mode and self.trained)
 
     def forward(self, pixels: torch.Tensor) -> torch.Tensor:
-        """[B, size, size, 3] in 0..1 -> [B, P, width]; another size than CLIP's is resized (bicubic)."""
+        """[B, size, size, 3] in 0..1 -> [B, P, width]; a larger picture than CLIP's is resized (bicubic)."""
         pixels = pixels.permute(0, 3, 1, 2)
         if pixels.shape[-1] != self.image_size:
             side = (self.image_size, self.image_size)
@@ -88,6 +88,30 @@ class ClipFeatures(nn.Module):
             return features, boxes
         own_features, own_boxes = self.own(pixels)
         return torch.cat([own_features, features], 1), torch.cat([own_boxes, boxes], 1)
+
+
+def picture_size(visual: nn.Module) -> int:
+    """Pixels per side of what a tower of open_clip reads."""
+    size = visual.image_size
+    return size if isinstance(size, int) else size[0]
+
+
+def refuse_small_pictures(options: StudentOptions) -> None:
+    """Raises ConfigError where the student's pictures are smaller than those its CLIP reads.
+
+    Enlarged, they would show CLIP next to nothing, and the row would say what a blurred CLIP is worth.
+    """
+    if options.image_encoder.name != "clip":
+        return
+    from madbench.models.teachers import load_teacher
+
+    size = picture_size(load_teacher("clip-image", options.image_encoder.weights, "cpu").model.visual)
+    if options.image_size < size:
+        raise ConfigError(
+            f"{options.image_encoder.weights} reads pictures of {size} pixels, and the student opens them at "
+            f"{options.image_size}",
+            fix=f"--set student.image_size={size}",
+        )
 
 
 def with_image_encoder(options: ImageEncoderOptions, own: nn.Module | None, width: int) -> nn.Module | None:

@@ -6,9 +6,10 @@ import torch
 from PIL import Image
 from pydantic import ValidationError
 
+from madbench.errors import ConfigError
 from madbench.models.options import ImageEncoderOptions, StudentOptions
 from madbench.models.students import parameters_of, student_kind
-from madbench.models.students.clip_features import ClipFeatures, ClipTower
+from madbench.models.students.clip_features import ClipFeatures, ClipTower, refuse_small_pictures
 from madbench.models.students.encoding import encode_split, make_batch
 from madbench.models.students.one_stream import mini_tokenizer
 from madbench.models.teachers import load_teacher
@@ -19,11 +20,12 @@ PLACES = 16  # mini's CLIP cuts 64 pixels into 4 x 4 patches, as mini's student 
 
 
 def encoder(**options):
-    return ImageEncoderOptions.model_validate({"name": "clip", **options})
+    return ImageEncoderOptions.model_validate({"name": "clip", "weights": "mini:clip", **options})
 
 
 def student(**image_encoder):
-    chosen = {"init": "mini:student", "tokenizer": "mini", "image_encoder": {"name": "clip", **image_encoder}}
+    plugged = {"name": "clip", "weights": "mini:clip", **image_encoder}
+    chosen = {"init": "mini:student", "tokenizer": "mini", "image_encoder": plugged}
     kind = student_kind("one-stream")
     options = kind.resolved(StudentOptions.model_validate(chosen if image_encoder else {**chosen, "image_encoder": {}}))
     return kind.build(options, mini_tokenizer())[0].eval()
@@ -107,7 +109,14 @@ def test_gradients_reach_the_tower_when_it_is_trained():
 def test_region_students_read_it_as_regions():
     """Beside the learned patches, as further boxes."""
     options = StudentOptions.model_validate(
-        {"name": "uniter", "width": 16, "heads": 2, "layers": 1, "region_width": 12, "image_encoder": {"name": "clip"}}
+        {
+            "name": "uniter",
+            "width": 16,
+            "heads": 2,
+            "layers": 1,
+            "region_width": 12,
+            "image_encoder": {"name": "clip", "weights": "mini:clip"},
+        }
     )
     tokenizer = mini_tokenizer()
     with torch.no_grad():
@@ -125,4 +134,23 @@ def test_region_students_read_it_as_regions():
 )
 def test_what_cannot_be_plugged_is_refused(options, text):
     with pytest.raises(ValidationError, match=text):
-        StudentOptions.model_validate({**options, "image_encoder": {"name": "clip"}})
+        StudentOptions.model_validate({**options, "image_encoder": {"name": "clip", "weights": "mini:clip"}})
+
+
+def test_a_plugged_in_clip_names_its_weights():
+    """A default of mini:clip stood in no option, so neither the identity nor the refusal of mini weights knew of it."""
+    with pytest.raises(ValidationError, match="clip needs weights"):
+        ImageEncoderOptions.model_validate({"name": "clip"})
+    with pytest.raises(ValidationError, match="name is own"):
+        ImageEncoderOptions.model_validate({"weights": "mini:clip"})
+
+
+def test_pictures_smaller_than_clip_reads_are_refused():
+    """Real pictures opened at 64 pixels and enlarged to 224 would show CLIP next to nothing."""
+    plugged = {"name": "clip", "weights": "mini:clip"}
+    refuse_small_pictures(StudentOptions.model_validate({"image_size": 64, "image_encoder": plugged}))
+    refuse_small_pictures(StudentOptions.model_validate({"image_size": 128, "image_encoder": plugged}))
+    refuse_small_pictures(StudentOptions.model_validate({"image_size": 32}))
+    with pytest.raises(ConfigError, match="64 pixels, and the student opens them at 32") as caught:
+        refuse_small_pictures(StudentOptions.model_validate({"image_size": 32, "image_encoder": plugged}))
+    assert caught.value.fix == "--set student.image_size=64"
