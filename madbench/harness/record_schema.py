@@ -93,6 +93,7 @@ LATER: dict[str, Any] = {
     "data.train_fraction": NUMBER,
     "data.audit": LIST,
     "exposure": LIST,
+    "timing.teacher_cached_s": NUMBER + "?",
     "usage": OBJECT,
     "usage.examples_seen": WHOLE + "?",
     "usage.max_examples": WHOLE,

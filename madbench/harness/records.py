@@ -81,6 +81,7 @@ def build_record(
         "timing": {
             **fitted.timing,
             "teacher_s": fitted.account.teacher_s,
+            "teacher_cached_s": fitted.account.teacher_cached_s,
             "total_s": (now - started).total_seconds(),
             # Of the training loop, where the model has one that measures: None is "not measured".
             "data_wait_s": fitted.account.loop.get("data_wait_s"),

@@ -129,6 +129,7 @@ def _account(record: dict[str, Any]) -> Account:
         examples_seen=record["usage"]["examples_seen"],
         sequences_seen=record["usage"]["sequences_seen"],
         teacher_s=record["timing"]["teacher_s"],
+        teacher_cached_s=record["timing"].get("teacher_cached_s"),
         teacher_forwards=record["usage"].get("teacher_forwards", 0),
         teacher_labels=record["labels"]["teacher"],
         unlabelled=record["labels"]["unlabelled"],

@@ -35,6 +35,7 @@ class Account:
     updates: optimiser updates; examples_seen: labelled examples passed, repeats counted (a vcr leg is one example);
     sequences_seen: forward sequences in training (4 per vcr example, unlabelled ones included).
     teacher_s: seconds spent on teachers. teacher_forwards: distinct inputs they computed now, 0 when all were cached.
+    teacher_cached_s: seconds that what was cached cost whoever computed it, None when that is not known.
     teacher_labels: labelled in-task examples the teachers saw.
     weights: name -> sha256 of the initial weights used. notes: short marks for tables, e.g. `from scratch`.
     loop: what the training loop measured, for the record's timing, e.g. `examples_per_s`, `data_wait_s`.
@@ -45,6 +46,7 @@ class Account:
     examples_seen: int = 0
     sequences_seen: int = 0
     teacher_s: float = 0.0
+    teacher_cached_s: float | None = 0.0
     teacher_forwards: int = 0
     teacher_labels: int = 0
     unlabelled: int = 0

@@ -54,6 +54,7 @@ class Finetune(ModelAdapter):
         self.tokenizer: Tokenizer | None = None
         self._account = Account()
         self._teacher_seconds = 0.0
+        self._spent_before: dict = {}
 
     # ----- fitting
 
@@ -61,6 +62,7 @@ class Finetune(ModelAdapter):
         options, context = self.chosen, self.context
         torch.manual_seed(context.seed)
         saved = context.load()
+        self._spent_before = {} if saved is None else saved.get("spent", {})
         self.tokenizer = tokenizer_from(saved["tokenizer"]) if saved else self._make_tokenizer(train_split)
         budget = self._budget(len(train_split))
         examples, data, batches = self._training_data(train_split, budget)
@@ -87,7 +89,7 @@ class Finetune(ModelAdapter):
         hooks = Hooks(
             evaluate_at=evaluate_at,
             evaluate=evaluate,
-            save=lambda state: context.save({**state, "tokenizer": self.tokenizer.state()}),
+            save=lambda state: context.save({**state, "tokenizer": self.tokenizer.state(), "spent": self._spent()}),
             progress=lambda done, total: context.progress(done, total, "updates"),
         )
         if options.training.compile:
@@ -198,7 +200,7 @@ class Finetune(ModelAdapter):
         if objective.confidence.mode != "none":
             shape = (len(objective.teachers), len(data.split))
             data.sure = self._confidence.sure if self._confidence is not None else np.ones(shape)
-        self._teacher_seconds = time.monotonic() - began
+        self._teacher_seconds += time.monotonic() - began
         return self._builder
 
     def _gate_trial(self) -> GateTrial:
@@ -209,8 +211,10 @@ class Finetune(ModelAdapter):
         if self.chosen.objective.gate.mode == "none" or select is None or builder is None:
             return None
         split = self._encode(select)
+        began = time.monotonic()
         targets = builder.build(list(select), split)
         scores = self._probes.scores_on(split, targets, data.split, data.targets)
+        self._teacher_seconds += time.monotonic() - began
         legs = range(len(self.task.legs))
         return np.stack([[row[split.legs == leg].mean() for leg in legs] for row in scores])
 
@@ -250,14 +254,25 @@ class Finetune(ModelAdapter):
             updates=updates,
             examples_seen=seen,
             sequences_seen=sequences,
-            teacher_s=self._teacher_seconds,
-            teacher_forwards=self.store.forwards,
+            **self._spent(),
             teacher_labels=max(labels, default=0),
             unlabelled=len(data.pool) if data.pool is not None else 0,
             weights={name: identity_of(name) for name in references(self.spec.options)},
             notes=tuple(notes),
             loop=ran.booked(),
         )
+
+    def _spent(self) -> dict[str, float | int | None]:
+        """What teachers cost, under the names of `Account`, from the beginning of the training.
+
+        A resumed training finds in the cache what it computed before: that was spent once, and not by anybody else.
+        """
+        before = self._spent_before
+        return {
+            "teacher_s": before.get("teacher_s", 0.0) + self._teacher_seconds,
+            "teacher_cached_s": before.get("teacher_cached_s", self.store.cached_seconds),
+            "teacher_forwards": before.get("teacher_forwards", 0) + self.store.forwards,
+        }
 
     def account(self) -> Account:
         return self._account

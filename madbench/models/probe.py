@@ -38,7 +38,8 @@ class ClipProbe(ModelAdapter):
     def fit(self, train: Split, select: Split | None) -> None:
         began = time.monotonic()
         features = self._features(list(train))
-        teacher_seconds, forwards = time.monotonic() - began, self.store.forwards
+        teacher_seconds, cached = time.monotonic() - began, self.store.cached_seconds
+        forwards = self.store.forwards
         targets = np.array([-1 if isinstance(one.target, SoftTarget) else one.target for one in train], np.int64)
         soft = soft_matrix([one.target.scores for one in train], self.task.n_choices) if self.task.open else None
         chosen = self.chosen
@@ -66,6 +67,7 @@ class ClipProbe(ModelAdapter):
             examples_seen=updates * batch,
             sequences_seen=updates * batch * features.shape[1],
             teacher_s=teacher_seconds,
+            teacher_cached_s=cached,
             teacher_forwards=forwards,
             teacher_labels=self.teacher.labels_seen,
             weights={chosen.weights: identity_of(chosen.weights)},

@@ -93,6 +93,8 @@ def test_a_second_fit_takes_every_teacher_feature_from_the_cache(worlds, tmp_pat
     second = fitted("naive-kd", "snli_ve", worlds, tmp_path)
     assert first.store.forwards > 0
     assert second.store.forwards == 0
+    alone, sharing = first.account(), second.account()
+    assert alone.teacher_cached_s == 0.0 < sharing.teacher_cached_s <= alone.teacher_s
     held = worlds["snli_ve"][2]
     assert np.array_equal(first.predict(held), second.predict(held))
 
@@ -105,6 +107,10 @@ def test_a_resumed_fit_ends_like_an_uninterrupted_one(worlds, tmp_path):
     resumed.fit(worlds["snli_ve"][1], None)
     held = worlds["snli_ve"][2]
     assert np.array_equal(straight.predict(held), resumed.predict(held))
+    # What the first part spent is spent: the second found it in the cache, and no other run paid for it.
+    assert resumed.account().teacher_forwards == straight.account().teacher_forwards > 0
+    assert resumed.account().teacher_s > states[0]["spent"]["teacher_s"] > 0
+    assert resumed.account().teacher_cached_s == 0.0
 
 
 def test_a_kept_checkpoint_predicts_the_same_without_fitting(worlds, tmp_path):

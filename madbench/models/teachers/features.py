@@ -41,7 +41,8 @@ _logger = logging.getLogger(__name__)
 
 
 class FeatureStore:
-    """Features by content, below `folder`. `seconds`: what teachers cost here; `forwards`: inputs they computed here.
+    """Features by content, below `folder`. `seconds`: what teachers cost here; `forwards`: inputs they computed here;
+    `cached_seconds`: what those found on disk cost whoever computed them.
 
     progress: called with (done, total, what) while a teacher computes. The variable MADBENCH_CACHE_GIB limits the size of
     all features together; shards used longest ago go first. Raises UsageError when it holds no number.
@@ -55,6 +56,12 @@ class FeatureStore:
         self._most_bytes = most_bytes()
         self._written: set[Path] = set()
         self._folders: dict[str, ShardFolder] = {}
+
+    @property
+    def cached_seconds(self) -> float | None:
+        """Seconds, each row counted once; None when some shard was written without saying what it cost."""
+        costs = [folder.cost for folder in self._folders.values()]
+        return None if None in costs else sum(costs)
 
     def texts(self, teacher: Teacher, texts: Sequence[str]) -> np.ndarray:
         """float32 [len(texts), dimensions], in the order of the texts, which may repeat."""
@@ -92,7 +99,7 @@ class FeatureStore:
         if not found.all():
             with shards.writing():
                 # Another process may have computed them while this one waited.
-                found, features = shards.find(distinct)
+                found, features = shards.find(distinct, waited=True)
                 missing = np.flatnonzero(~found)
                 if len(missing):
                     # In the order of the inputs: of two runs over the same data, both then batch alike.
@@ -121,7 +128,7 @@ class FeatureStore:
             now = time.monotonic()
             if count == len(missing) or count - written >= SHARD_ROWS or now - last > SHARD_SECONDS:
                 fresh = np.concatenate(done)[written:] if written else np.concatenate(done)
-                self._written.add(shards.add(distinct[missing[written:count]], fresh))
+                self._written.add(shards.add(distinct[missing[written:count]], fresh, now - last))
                 done = [np.concatenate(done)]
                 written, last = count, now
         seconds = time.monotonic() - began

@@ -1,7 +1,7 @@
 """Immutable files of features by content, mapped into memory; the unit in which a cache is written and thrown away.
 
 A shard is a safetensors file with two tensors: `digests` uint8 [rows, 32], sorted and distinct, and `features` float16
-[rows, dimensions]. It comes to exist whole, under a name made of its digests, and never changes. On opening, size, types,
+[rows, dimensions]; its metadata hold checksums and the seconds that its features cost. It comes to exist whole, under a name made of its digests, and never changes. On opening, size, types,
 order and checksums are verified; what fails is dropped and counts as absent.
 """
 
@@ -34,7 +34,10 @@ class Damaged(Exception):
 
 
 class Shard:
-    """One opened file. digests: S32 [rows], sorted. features: float16 [rows, dimensions], read from the disk as used."""
+    """One opened file. digests: S32 [rows], sorted. features: float16 [rows, dimensions], read from the disk as used.
+
+    seconds: what all of it cost whoever computed it; None where that was not written down.
+    """
 
     def __init__(self, path: Path):
         """Raises Damaged, or OSError."""
@@ -53,13 +56,22 @@ class Shard:
             raise Damaged(f"{size} bytes instead of {start + max(ends)}")
         raw = self._map(start, digests, np.uint8)
         self.features = self._map(start, features, np.float16)
-        sums = header.get("__metadata__", {}).get("checksums")
+        about = header.get("__metadata__", {})
+        sums = about.get("checksums")
         if sums != checksums(raw, self.features):
             raise Damaged("its checksum is another one")
         self.digests = np.ascontiguousarray(raw).view(DIGEST)[:, 0]
         if not np.all(self.digests[:-1] < self.digests[1:]):
             raise Damaged("its digests are not in order")
         self.dimensions = width
+        self.seconds = float(about["seconds"]) if "seconds" in about else None
+        self._booked = np.zeros(rows, bool)
+
+    def booked(self, rows: np.ndarray) -> int:
+        """How many of these rows were not asked for before; from now on they were."""
+        fresh = int((~self._booked[rows]).sum())
+        self._booked[rows] = True
+        return fresh
 
     def _map(self, start: int, tensor: dict, kind: type) -> np.ndarray:
         return np.memmap(self.path, kind, "r", start + tensor["data_offsets"][0], tuple(tensor["shape"]))
@@ -92,16 +104,24 @@ def checksums(digests: np.ndarray, features: np.ndarray) -> str:
 
 
 class ShardFolder:
-    """The shards of one teacher, kind of input and preprocessing."""
+    """The shards of one teacher, kind of input and preprocessing.
+
+    cost: seconds that the rows found here so far cost others, each row once; None when a shard does not say.
+    """
 
     def __init__(self, folder: Path, about: dict):
         """about: what the features are, for people who look into the folder."""
         self.folder = folder
         self.about = about
+        self.cost: float | None = 0.0
         self._opened: dict[str, Shard] = {}
+        self._own: set[str] = set()
 
-    def find(self, wanted: np.ndarray) -> tuple[np.ndarray, np.ndarray | None]:
-        """(found bool [n], features float16 [n, dimensions] or None when nothing was). wanted: S32 [n], distinct."""
+    def find(self, wanted: np.ndarray, *, waited: bool = False) -> tuple[np.ndarray, np.ndarray | None]:
+        """(found bool [n], features float16 [n, dimensions] or None when nothing was). wanted: S32 [n], distinct.
+
+        waited: this process waited while another one computed them, and paid with its own time.
+        """
         found = np.zeros(len(wanted), bool)
         features: np.ndarray | None = None
         for shard in self._shards():
@@ -114,11 +134,18 @@ class ShardFolder:
             if features is None:
                 features = np.zeros((len(wanted), shard.dimensions), np.float16)
             features[open_rows[hits]] = shard.features[rows]
+            self._book(shard, rows, free=waited)
             found[open_rows[hits]] = True
             with suppress(OSError):
                 # The time of last use, for eviction: file systems are often mounted without it.
                 os.utime(shard.path, ns=(time.time_ns(), shard.path.stat().st_mtime_ns))
         return found, features
+
+    def _book(self, shard: Shard, rows: np.ndarray, free: bool) -> None:
+        fresh = shard.booked(rows)
+        if free or not fresh or shard.path.name in self._own or self.cost is None:
+            return
+        self.cost = None if shard.seconds is None else self.cost + shard.seconds * fresh / len(shard.digests)
 
     def _shards(self) -> list[Shard]:
         """Every usable shard that is there now."""
@@ -144,8 +171,11 @@ class ShardFolder:
             self._opened[name] = shard
         return list(self._opened.values())
 
-    def add(self, digests: np.ndarray, features: np.ndarray) -> Path:
-        """Write a shard; the caller holds `writing`. digests: S32 [n], distinct; features: float16 [n, dimensions]."""
+    def add(self, digests: np.ndarray, features: np.ndarray, seconds: float) -> Path:
+        """Write a shard; the caller holds `writing`. digests: S32 [n], distinct; features: float16 [n, dimensions].
+
+        seconds: what they cost.
+        """
         from safetensors.numpy import save_file
 
         order = np.argsort(digests)
@@ -155,8 +185,10 @@ class ShardFolder:
         if not (self.folder / "about.json").exists():
             write_json(self.folder / "about.json", self.about)
         with atomic_path(path) as temporary:
-            save_file({"digests": index, "features": rows}, temporary, {"checksums": checksums(index, rows)})
+            about = {"checksums": checksums(index, rows), "seconds": f"{seconds:.6g}"}
+            save_file({"digests": index, "features": rows}, temporary, about)
         self._opened.pop(path.name, None)
+        self._own.add(path.name)
         return path
 
     @contextmanager

@@ -83,6 +83,37 @@ def test_a_larger_subset_computes_only_what_the_smaller_one_did_not(tmp_path, pi
     assert (again.forwards, again.seconds) == (0, 0.0)
 
 
+def test_what_is_found_costs_what_it_cost_whoever_computed_it(tmp_path):
+    """The one-off cost of a teacher: a run that finds everything spent nothing, and its features were not free."""
+    texts = [str(number) for number in range(8)]
+    first = FeatureStore(tmp_path)
+    first.texts(Hashing(delay=0.2), texts)
+    assert first.seconds >= 0.2 and first.cached_seconds == 0.0
+    first.texts(Hashing(), texts)  # its own work, found again
+    assert first.cached_seconds == 0.0
+    half = FeatureStore(tmp_path)
+    half.texts(Hashing(), texts[:4])
+    half.texts(Hashing(), texts[:4])  # asked for twice, paid once
+    assert half.seconds == 0.0
+    assert half.cached_seconds == pytest.approx(first.seconds / 2, rel=0.05)
+    half.texts(Hashing(), texts[2:])
+    assert half.cached_seconds == pytest.approx(first.seconds, rel=0.05)
+
+
+def test_a_shard_that_does_not_say_what_it_cost_makes_the_cost_unknown_not_nothing(tmp_path):
+    from safetensors.numpy import save_file
+
+    from madbench.models.teachers.shards import checksums
+
+    FeatureStore(tmp_path).texts(Hashing(), ["a", "b"])
+    (shard,) = tmp_path.rglob("*.safetensors")
+    tensors = load_file(shard)
+    save_file(tensors, shard, {"checksums": checksums(tensors["digests"], tensors["features"])})  # as they once were
+    store = FeatureStore(tmp_path)
+    store.texts(Hashing(), ["a"])
+    assert (store.forwards, store.cached_seconds) == (0, None)
+
+
 def test_an_image_of_many_questions_is_stored_once(tmp_path, pictures):
     image = pictures(1)[0]
     store, teacher = FeatureStore(tmp_path), Hashing()
