@@ -55,6 +55,7 @@ class Finetune(ModelAdapter):
         self._account = Account()
         self._teacher_seconds = 0.0
         self._spent_before: dict = {}
+        self._cut: str | None = None
 
     # ----- fitting
 
@@ -66,9 +67,7 @@ class Finetune(ModelAdapter):
         self.tokenizer = tokenizer_from(saved["tokenizer"]) if saved else self._make_tokenizer(train_split)
         budget = self._budget(len(train_split))
         examples, data, batches = self._training_data(train_split, budget)
-        updates = options.training.updates
-        if updates is None or batches.seen(updates) > budget:
-            updates = batches.updates(budget)
+        updates = self._updates(batches, len(train_split), budget)
         module = self._module(data.split)
         builder = self._attach_targets(module, examples, data, updates)
         if options.objective.gate.mode == "weaker" and select is None and not saved:
@@ -106,6 +105,19 @@ class Finetune(ModelAdapter):
         if training.batch_tokens is not None:
             return most
         return max(1, min(training.updates * training.batch_examples, most))
+
+    def _updates(self, batches: ExampleBatches | TokenBatches, n_train: int, budget: int) -> int:
+        """As many as the options ask for, or fewer where the protocol's budget ends before: that is told and booked."""
+        training, asked = self.chosen.training, self.chosen.training.updates
+        done = batches.updates(budget) if asked is None or batches.seen(asked) > budget else asked
+        if asked is None:
+            examples = examples_to_see(n_train, training.passes, training.min_examples, training.max_examples)
+            asked = done if examples <= budget else batches.updates(examples)
+        if asked > done:
+            self._cut = f"{done:,} of {asked:,} updates: the protocol's budget"
+            if self.context.rank == 0:
+                self.context.logger.warning("%s (%s examples)", self._cut, f"{self.context.max_examples:,}")
+        return done
 
     def _loop_options(self, updates: int, split: EncodedSplit) -> LoopOptions:
         training, context = self.chosen.training, self.context
@@ -243,6 +255,8 @@ class Finetune(ModelAdapter):
             # No teacher, but what it was taught reaches the student all the same.
             labels.append(load_teacher("clip-image", encoder.weights, "cpu").labels_seen)
         notes = ["from scratch"] if options.student.init == "scratch" else []
+        if self._cut is not None:
+            notes.append(self._cut)
         if module.objective is not None and options.objective.gate.mode != "none":
             notes.append(module.objective.gates_told(self.task.legs))
         return Account(

@@ -8,9 +8,10 @@ import math
 import numpy as np
 
 
-def examples_to_see(n_train: int, passes: float, minimum: int, maximum: int, budget: int) -> int:
-    """passes x n_train, at least `minimum`, at most `maximum` and never more than the protocol's budget."""
-    return max(1, min(max(round(passes * n_train), minimum), maximum, budget))
+def examples_to_see(n_train: int, passes: float, minimum: int, maximum: int, budget: int | None = None) -> int:
+    """passes x n_train, at least `minimum`, at most `maximum` and never more than the protocol's budget, if given."""
+    wanted = min(max(round(passes * n_train), minimum), maximum)
+    return max(1, wanted if budget is None else min(wanted, budget))
 
 
 def learning_rate_factor(step: int, total: int, warmup: float) -> float:

@@ -41,12 +41,12 @@ def worlds(tmp_path_factory):
     return out
 
 
-def adapter(model, task, worlds, tmp_path, options=FEW, **hooks):
+def adapter(model, task, worlds, tmp_path, options=FEW, max_examples=10_000, **hooks):
     info, _, _, rest = worlds[task]
     spec = load_model(model).resolve(task, "mini")
     spec = dataclasses.replace(spec, options=merge(spec.options, options))
     hooks.setdefault("_unlabelled", lambda: rest)
-    context = Context("cpu", 0, tmp_path, logging.getLogger("test"), 10_000, 2, **hooks)
+    context = Context("cpu", 0, tmp_path, logging.getLogger("test"), max_examples, 2, **hooks)
     return Finetune(spec, info, context)
 
 
@@ -155,6 +155,30 @@ def test_a_plugged_in_clip_is_never_shown_enlarged_pictures(worlds, tmp_path):
     small = {"student": {"init": "scratch", "image_size": 32}}
     with pytest.raises(ConfigError, match="opens them at 32"):
         adapter("a1-clip-plugged-in", "snli_ve", worlds, tmp_path, small)
+
+
+@pytest.mark.parametrize(
+    ("training", "note"),
+    [
+        ({"updates": 50}, ["6 of 50 updates: the protocol's budget"]),
+        ({"passes": 40.0, "max_examples": 240, "min_examples": 1}, ["6 of 30 updates: the protocol's budget"]),
+        ({"updates": 6}, []),
+    ],
+)
+def test_a_training_that_the_budget_cuts_says_so(training, note, worlds, tmp_path, caplog):
+    """A published recipe silently ran a fifth of its updates under `full`, and its record called it the recipe."""
+    made = adapter("student", "vqa", worlds, tmp_path, merge(FEW, {"training": training}), max_examples=48)
+    made.fit(worlds["vqa"][1], None)
+    assert list(made.account().notes) == note
+    assert made.account().examples_seen <= 48
+    assert ("the protocol's budget (48 examples)" in caplog.text) is bool(note)
+
+
+def test_batches_of_tokens_are_cut_by_the_budget_aloud_too(worlds, tmp_path):
+    tokens = {"training": {"updates": 60, "batch_tokens": 10_000}}
+    made = adapter("student", "vqa", worlds, tmp_path, merge(FEW, tokens), max_examples=48)
+    made.fit(worlds["vqa"][1], None)
+    assert made.account().notes == (f"{made.account().updates} of 60 updates: the protocol's budget",)
 
 
 def test_the_seed_decides_and_the_global_generator_does_not(worlds, tmp_path):
