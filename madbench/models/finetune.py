@@ -128,6 +128,7 @@ class Finetune(ModelAdapter):
             warmup=training.warmup,
             weight_decay=training.weight_decay,
             gradient_clip=training.gradient_clip,
+            epsilon=training.epsilon,
             seed=context.seed,
             device=context.device,
             precision=context.precision,

@@ -124,7 +124,8 @@ class TrainingOptions(Strict):
     budget. batch_examples: examples (not sequences) per update.
     batch_tokens: instead, updates of like-long examples up to so many tokens after padding, text and image; their number
     of examples differs, and so does what one of them weighs. accumulate: pieces that an update is computed in.
-    learning_rate peaks after warmup (fraction of updates) and decays linearly to 0.
+    learning_rate peaks after warmup (fraction of updates) and decays linearly to 0. gradient_clip: longest gradient of
+    an update, null for any. epsilon: AdamW's; UNITER's is 1e-6.
     compile: torch.compile the student (minutes at the start; pays in long runs only). deterministic: algorithms that
     repeat to the last bit; None: on a CPU.
     """
@@ -140,7 +141,8 @@ class TrainingOptions(Strict):
     head_learning_rate_multiplier: float = Field(default=1.0, gt=0)
     warmup: float = Field(default=0.1, ge=0, lt=1)
     weight_decay: float = Field(default=0.01, ge=0)
-    gradient_clip: float = Field(default=1.0, gt=0)
+    gradient_clip: float | None = Field(default=1.0, gt=0)
+    epsilon: float = Field(default=1.0e-8, gt=0)
     compile: bool = False
     deterministic: bool | None = None
 

@@ -55,6 +55,8 @@ class Trainable(Protocol):
 class LoopOptions:
     """updates: how many. learning_rate: peak. multipliers: name prefix -> factor on it (heads, projections).
 
+    gradient_clip: longest gradient of an update, None for any. epsilon: AdamW's.
+
     device, precision: `cpu` or `cuda`; `fp32`, `bf16` or `fp16`. accumulate: pieces of a process's share, at least.
     at_once: most examples of one piece, `auto` to find out, None for all. ahead, threads: batches made before they are
     needed, and by how many threads. deterministic: ask torch for algorithms that repeat.
@@ -64,7 +66,8 @@ class LoopOptions:
     learning_rate: float
     warmup: float = 0.1
     weight_decay: float = 0.01
-    gradient_clip: float = 1.0
+    gradient_clip: float | None = 1.0
+    epsilon: float = 1e-8
     seed: int = 0
     multipliers: dict[str, float] = field(default_factory=dict)
     device: str = "cpu"
@@ -133,7 +136,7 @@ class _Loop:
     def run(self, state: dict | None) -> Ran:
         options, hooks, ran = self.options, self.hooks, self.ran
         at_once = self._at_once()
-        plain = adamw(self.module, options.learning_rate, options.weight_decay, options.multipliers)
+        plain = adamw(self.module, options.learning_rate, options.weight_decay, options.multipliers, options.epsilon)
         self.compute, self.optimizer = self.accelerator.prepare(self.module, plain)
         start = 0
         if state is not None:
@@ -200,7 +203,8 @@ class _Loop:
                     raise
                 raise out_of_memory(examples, self._effective(step), options.device) from None
             total = loss if total is None else total + loss
-        self.accelerator.clip_grad_norm_(self.module.parameters(), options.gradient_clip)
+        if options.gradient_clip is not None:
+            self.accelerator.clip_grad_norm_(self.module.parameters(), options.gradient_clip)
         self.optimizer.step()
         self._unread.append(total)
         if len(self._unread) >= (1 if options.device == "cpu" and self.group.world == 1 else LOSSES_AT_ONCE):

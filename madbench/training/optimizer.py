@@ -9,7 +9,7 @@ from torch import nn
 
 
 def adamw(
-    module: nn.Module, learning_rate: float, weight_decay: float, multipliers: dict[str, float]
+    module: nn.Module, learning_rate: float, weight_decay: float, multipliers: dict[str, float], epsilon: float = 1e-8
 ) -> torch.optim.Optimizer:
     """Fused AdamW. multipliers: name prefix -> factor on the learning rate; each group keeps its peak as `peak`."""
     groups: dict[tuple[float, float], list] = {}
@@ -27,6 +27,7 @@ def adamw(
         ],
         lr=learning_rate,
         betas=(0.9, 0.98),
+        eps=epsilon,
         fused=True,
     )
 

@@ -59,6 +59,25 @@ def test_seed_zero_repeats_and_differs_from_seed_one():
     assert not torch.equal(runs[0], runs[2])
 
 
+@pytest.mark.parametrize("clip", [1e-3, None])
+def test_adams_epsilon_and_the_clip_are_what_the_options_say(clip):
+    """One update of AdamW without decay moves a weight by learning_rate * g / (|g| + epsilon), g after clipping."""
+
+    class Slope(nn.Module):
+        def __init__(self):
+            super().__init__()
+            self.weight = nn.Parameter(torch.zeros(1))
+
+        def training_step(self, step):
+            return (self.weight * 0.5).sum()
+
+    module = Slope()
+    options = LoopOptions(updates=1, learning_rate=1.0, warmup=0.0, weight_decay=0.0, gradient_clip=clip, epsilon=0.25)
+    train(module, options, Hooks())
+    gradient = 0.5 if clip is None else clip
+    assert module.weight.item() == pytest.approx(-gradient / (gradient + 0.25), rel=1e-3)
+
+
 def test_a_loss_that_is_not_a_number_stops_the_run_and_names_the_update():
     module = Regression()
     module.bad_from = 4
