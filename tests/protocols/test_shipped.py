@@ -22,7 +22,7 @@ AS_FULL = (
     "domainshift-vqa",
 )
 OWN_TRAINING = ("domainshift-vqacp", "domainshift-vqavs")
-NAMES = (*AS_FULL, *OWN_TRAINING, "full", *CLOSED, *LOWSHOT)
+NAMES = (*AS_FULL, *OWN_TRAINING, "full", "full-published", *CLOSED, *LOWSHOT)
 
 
 def test_the_protocols_are_listed_and_the_base_is_not():
@@ -141,6 +141,11 @@ def test_a_closed_vocabulary_is_all_that_differs(name):
         for field in ("select", "budget", "conditions"):
             one[field] = one[field]["vqa"]
     assert {key for key in content | other if content.get(key) != other.get(key)} == {"name", "tasks", "vocabulary"}
+
+
+def test_room_for_published_trainings_is_all_that_differs_from_full():
+    content, other = load_protocol("full-published").scoring_content(), load_protocol("full").scoring_content()
+    assert {key for key in content | other if content.get(key) != other.get(key)} == {"name", "budget"}
 
 
 def test_every_shift_of_a_protocol_exists_and_is_of_the_kind_it_says():
