@@ -21,7 +21,11 @@ from madbench.registry import ADAPTERS
 DEFAULT: dict[str, dict[str, dict[str, Any]]] = {
     "finetune": {
         "training.learning_rate": {"log": [3.0e-5, 3.0e-3]},
-        "training.passes": {"scale": [0.5, 1.0, 2.0], "also": ["training.min_examples", "training.max_examples"]},
+        # Updates decide where a row has them; where it has none they are None, and are left out.
+        "training.passes": {
+            "scale": [0.5, 1.0, 2.0],
+            "also": ["training.min_examples", "training.max_examples", "training.updates"],
+        },
         "objective.teachers.*.weight": {"scale": [0.1, 0.3, 1.0, 3.0]},
     },
     "clip-probe": {
@@ -94,6 +98,8 @@ def laid_over(options: Mapping[str, Any], schema: type[BaseModel] | None, space:
         for target in (name, *one.also):
             for path in _paths(base, tuple(target.split("."))):
                 before = _at(base, path)
+                if before is None and target in one.also:
+                    continue
                 _assign(changed, path, _scaled(name, before, value) if one.scale is not None else value)
                 values[name] = value
     return changed, values

@@ -358,6 +358,16 @@ def test_a_factor_multiplies_what_a_row_has_and_leaves_out_what_it_has_not():
     assert "objective" not in after and "objective.teachers.*.weight" not in values
 
 
+def test_a_row_that_counts_updates_has_its_updates_scaled():
+    """They decide how long it trains; passes, which such a row has by default, do nothing."""
+    counted = {"training": {"updates": 400, "passes": 3.0}}
+    space = space_of(load_model("student"), None)
+    point = {"training.learning_rate": 1.0e-4, "training.passes": 0.5, "objective.teachers.*.weight": 1.0}
+    assert laid_over(counted, FinetuneOptions, space, point)[0]["training"]["updates"] == 200
+    in_passes, _ = laid_over({"training": {"passes": 3.0}}, FinetuneOptions, space, point)
+    assert "updates" not in in_passes["training"] and in_passes["training"]["passes"] == 1.5
+
+
 def test_points_cover_the_space_and_repeat():
     space = shared({"a": {"rate": Distribution(log=[1.0e-5, 1.0e-3])}, "b": {"words": Distribution(choice=["x", "y"])}})
     drawn = points(space, 16, seed=0)
