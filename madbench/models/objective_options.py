@@ -26,8 +26,9 @@ def teacher_problem(kind: str, weights: str) -> str | None:
 class TokenSelection(Strict):
     """Which words of the text the text teachers are asked about (our reading of "adaptively selected tokens").
 
-    use `compress`: the teacher reads only the selected words, in order. `token_targets`: besides, each selected word's
-    student state is drawn to the teacher's feature of that word, with `weight`.
+    use `compress`: the teacher reads only the selected words, in order. `token_targets`: besides, the
+    student's state of each selected word that it reads (the mean over the word's tokens) is drawn to the teacher's
+    feature of that word, with `weight`.
     mode `relevance`: alpha x rank of the visual relevance (teacher similarity of word and image) + (1-alpha) x rank of
     the word's IDF in the training texts. `random` (same count) and `first` are the controls.
     words: how many are kept per sequence. prompt: text the teacher reads for one word.

@@ -65,7 +65,7 @@ class Objective(nn.Module):
             wanted = targets.scaled[place][torch.from_numpy(rows).to(total.device)]
             loss = self._over_choices(self._distance(projected, wanted), batch, logits)
             if option.kind == "clip-text" and targets.words is not None:
-                loss = loss + self.options.token_selection.weight * self._words(states, batch, targets, place)
+                loss = loss + self.options.token_selection.weight * self._words(states, batch, targets, place, logits)
             total = total + option.weight * weights[place] * self.gates[place][legs] * loss
         return total
 
@@ -99,23 +99,31 @@ class Objective(nn.Module):
             return loss.gather(1, batch.targets.unsqueeze(1)).squeeze(1)
         return loss.mean(1)
 
-    def _words(self, states: States, batch: Batch, targets: Targets, place: int) -> torch.Tensor:
-        """Mean distance over the selected words of each example's sequences, [B]; 0 where none was selected."""
-        counts = [len(targets.words.places[sequence]) for sequence in batch.sequences]
-        rows = np.repeat(np.arange(len(counts)), counts)
-        columns = np.concatenate([targets.words.places[sequence] for sequence in batch.sequences])
-        words = np.concatenate([targets.words.words[sequence] for sequence in batch.sequences])
-        device = states.cls.device
-        out = torch.zeros(len(counts), device=device)
-        if not len(rows):
-            return out.view(len(batch.examples), -1).mean(1)
-        row_index = torch.from_numpy(rows).to(device)
-        projected = self.projections[place](states.text[row_index, torch.from_numpy(columns).to(device)])
-        wanted = targets.scaled_words[torch.from_numpy(words).to(device)]
-        loss = self._distance(projected, wanted)
-        share = torch.tensor([1 / count if count else 0.0 for count in counts], device=device)
-        out = out.index_add(0, row_index, loss * share[row_index])
-        return out.view(len(batch.examples), -1).mean(1)
+    def _words(self, states: States, batch: Batch, targets: Targets, place: int, logits) -> torch.Tensor:
+        """Mean distance over the selected words of an example's sequences, [B]; 0 where none was selected.
+
+        The state of a word is the mean over its tokens.
+        """
+        given, device = targets.words, states.cls.device
+        words = [given.words[sequence] for sequence in batch.sequences]
+        places = [given.places[sequence] for sequence in batch.sequences]
+        counts = np.array([len(one) for one in words])
+        if not counts.sum():
+            return self._over_choices(torch.zeros(len(counts), device=device), batch, logits)
+        before = np.cumsum(counts) - counts
+        of_word = np.concatenate([given.of_word[one] + at for one, at in zip(batch.sequences, before, strict=True)])
+        of_sequence = np.repeat(np.arange(len(counts)), counts)
+        rows = np.repeat(np.arange(len(places)), [len(one) for one in places])
+
+        def there(array: np.ndarray) -> torch.Tensor:
+            return torch.from_numpy(array).to(device)
+
+        tokens = states.text[there(rows), there(np.concatenate(places))]  # [tokens, W]
+        tokens = tokens * there(1 / np.bincount(of_word)[of_word]).to(tokens).unsqueeze(1)
+        spoken = tokens.new_zeros(len(of_sequence), tokens.shape[1]).index_add(0, there(of_word), tokens)  # [words, W]
+        loss = self._distance(self.projections[place](spoken), targets.scaled_words[there(np.concatenate(words))])
+        loss = loss * there(1 / counts[of_sequence]).to(loss)
+        return self._over_choices(loss.new_zeros(len(counts)).index_add(0, there(of_sequence), loss), batch, logits)
 
 
 def _projection(kind: str, width: int, size: int) -> nn.Module:

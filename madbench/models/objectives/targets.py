@@ -6,7 +6,7 @@ Computed before the first update and in no update after it: a training step only
 from __future__ import annotations
 
 import time
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 
 import numpy as np
@@ -16,8 +16,8 @@ from madbench.models.objective_options import TeacherOptions
 from madbench.models.objectives.distances import Standardiser
 from madbench.models.objectives.token_selection import inverse_document_frequency, selected_words
 from madbench.models.options import FinetuneOptions
-from madbench.models.students.encoding import EncodedSplit, encode_sequence, sequence_parts
-from madbench.models.students.tokens import SPECIAL, Tokenizer, pieces
+from madbench.models.students.encoding import EncodedSplit, Part, patches_of, sequence_parts, word_places
+from madbench.models.students.tokens import Tokenizer, pieces
 from madbench.models.teachers import load_teacher
 from madbench.models.teachers.features import FeatureStore
 from madbench.models.teachers.interface import Teacher
@@ -39,11 +39,15 @@ class TermTargets:
 
 @dataclass
 class WordTargets:
-    """Token targets. rows: float32 [words, D]; per sequence the token places and the word row of each."""
+    """Word targets. rows: float32 [words, D]. Per sequence, which has w selected words of t tokens together:
+
+    words: int64 [w], the row of each. places: int64 [t], where the tokens stand. of_word: int64 [t], whose they are, 0..w-1.
+    """
 
     rows: np.ndarray
-    places: list[np.ndarray]
     words: list[np.ndarray]
+    places: list[np.ndarray]
+    of_word: list[np.ndarray]
 
 
 @dataclass
@@ -107,8 +111,19 @@ class TargetBuilder:
             torch.from_numpy(scale(term.rows)).to(self.device) for scale, term in zip(self._scales, terms, strict=True)
         ]
         if selection.use == "token_targets":
-            self._add_words(targets, parts, kept_words)
+            self._add_words(targets, examples, kept_words)
         return targets
+
+    def _read_by_student(self, examples: Sequence[Example]) -> Iterator[list[Part]]:
+        """The parts of every sequence as the student reads them, which may be less than the teachers do."""
+        student = self.options.student
+        grid, sees = student.image_size // student.patch_size, "image" in student.inputs
+        patch_of: dict[str, tuple[int, ...]] = {}
+        for example in examples:
+            key = example.image.key
+            if key not in patch_of:
+                patch_of[key] = patches_of(example.image, grid) if sees else ()
+            yield from sequence_parts(example, student.inputs, patch_of[key])
 
     def _option(self, kind: str) -> TeacherOptions:
         return next(one for one in self.objective.teachers if one.kind == kind)
@@ -150,19 +165,16 @@ class TargetBuilder:
             kept.append(selected_words(text, selection.mode, selection.words, selection.alpha, visual, self._idf, seed))
         return kept
 
-    def _add_words(self, targets: Targets, parts, kept_words: list[list[str]]) -> None:
+    def _add_words(self, targets: Targets, examples: Sequence[Example], kept_words: list[list[str]]) -> None:
         words, rows = self._word_features([" ".join(kept) for kept in kept_words])
         column = {word: place for place, word in enumerate(words)}
-        places, chosen = [], []
-        for one, kept in zip(parts, kept_words, strict=True):
-            ids, _, _ = encode_sequence(one, self.tokenizer, self.options.student.max_tokens)
-            wanted = {self.tokenizer.encode(word)[0]: column[word] for word in kept if self.tokenizer.encode(word)}
-            hits = [
-                (place, wanted[piece]) for place, piece in enumerate(ids) if piece in wanted and piece >= len(SPECIAL)
-            ]
-            places.append(np.array([place for place, _ in hits], np.int64))
-            chosen.append(np.array([word for _, word in hits], np.int64))
-        targets.words = WordTargets(rows, places, chosen)
+        targets.words = WordTargets(rows, [], [], [])
+        for one, kept in zip(self._read_by_student(examples), kept_words, strict=True):
+            found = word_places(one, self.tokenizer, self.options.student.max_tokens)
+            hits = [(column[word], places) for word, places in found if word in kept]
+            targets.words.words.append(np.array([row for row, _ in hits], np.int64))
+            targets.words.places.append(np.array([place for _, places in hits for place in places], np.int64))
+            targets.words.of_word.append(np.repeat(np.arange(len(hits)), [len(places) for _, places in hits]))
         if self._word_scale is None:
             self._word_scale = Standardiser(self.objective.standardise, rows)
         targets.scaled_words = torch.from_numpy(self._word_scale(rows)).to(self.device)

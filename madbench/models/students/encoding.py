@@ -70,15 +70,41 @@ def texts_of(examples: Iterable[Example]) -> Iterable[str]:
 def encode_sequence(parts: Sequence[Part], tokenizer: Tokenizer, max_tokens: int) -> tuple[list, list, list]:
     """Ids, segments and places of one sequence. Too long: the longest part loses tokens from its end, one by one."""
     encoded = [_encode_part(part, tokenizer) for part in parts]
-    while 1 + sum(len(ids) + 1 for ids, _ in encoded) > max_tokens:
-        longest = max(range(len(encoded)), key=lambda place: len(encoded[place][0]))
-        encoded[longest] = encoded[longest][0][:-1], encoded[longest][1][:-1]
+    kept = _kept([len(ids) for ids, _ in encoded], max_tokens)
     ids, segments, places = [tokenizer.cls], [0], [0]
-    for (part_ids, part_places), part in zip(encoded, parts, strict=True):
-        ids += [*part_ids, tokenizer.sep]
-        segments += [part.segment] * (len(part_ids) + 1)
-        places += [*part_places, 0]
+    for (part_ids, part_places), part, count in zip(encoded, parts, kept, strict=True):
+        ids += [*part_ids[:count], tokenizer.sep]
+        segments += [part.segment] * (count + 1)
+        places += [*part_places[:count], 0]
     return ids, segments, places
+
+
+def word_places(parts: Sequence[Part], tokenizer: Tokenizer, max_tokens: int) -> list[tuple[str, range]]:
+    """The words of a sequence in order, each with the places of its tokens in what `encode_sequence` gives.
+
+    Words as `pieces` cuts them, lower-cased. Left out: words that were cut, and those with an unknown token.
+    """
+    encoded = [_encode_part(part, tokenizer)[0] for part in parts]
+    kept = _kept([len(ids) for ids in encoded], max_tokens)
+    found, start = [], 1
+    for part, ids, count in zip(parts, encoded, kept, strict=True):
+        first = 0
+        for piece in part.text.split() if any(part.places) else [part.text]:
+            for word, begin, end in tokenizer.spans(piece):
+                known = tokenizer.unknown not in ids[first + begin : first + end]
+                if first + end <= count and known:
+                    found.append((word, range(start + first + begin, start + first + end)))
+            first += len(tokenizer.encode(piece))
+        start += count + 1
+    return found
+
+
+def _kept(lengths: Sequence[int], max_tokens: int) -> list[int]:
+    """How many tokens of each part stay, [CLS] and a [SEP] behind each counted."""
+    kept = list(lengths)
+    while 1 + sum(count + 1 for count in kept) > max_tokens:
+        kept[max(range(len(kept)), key=kept.__getitem__)] -= 1
+    return kept
 
 
 def _encode_part(part: Part, tokenizer: Tokenizer) -> tuple[list[int], list[int]]:

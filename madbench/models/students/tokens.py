@@ -1,16 +1,17 @@
 """Text to token ids: three tokenizers behind one interface.
 
 Ids 0..4 are the same in the first two: padding, unknown, [CLS], [SEP], [MASK]. The third is whatever a pretrained
-student was trained with; `cls`, `sep` and `pad` say its own.
+student was trained with; `cls`, `sep`, `pad` and `unknown` say its own. `spans` says which tokens a word became.
 """
 
 from __future__ import annotations
 
 import json
 import re
+from bisect import bisect_right
 from collections.abc import Iterable, Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 from madbench.errors import DataMalformed, DataMissing
 from madbench.models.students.hub import place_and_revision
@@ -25,11 +26,34 @@ def pieces(text: str) -> list[str]:
     return PIECE.findall(text.lower())
 
 
+class Span(NamedTuple):
+    """A piece of a text and the tokens it became: those from `first` to before `last` of `encode(text)`."""
+
+    word: str
+    first: int
+    last: int
+
+
+def _spans(text: str, starts: Sequence[int]) -> list[Span]:
+    """Spans of the pieces of a text in which tokens begin. starts: the character each token begins at, ascending."""
+    found = list(PIECE.finditer(text.lower()))
+    begins = [match.start() for match in found]
+    # A token may begin at the space before its word.
+    starts = [at + len(text[at:]) - len(text[at:].lstrip()) for at in starts]
+    owner = [bisect_right(begins, at) - 1 for at in starts]
+    spans = []
+    for place, match in enumerate(found):
+        own = [token for token, piece in enumerate(owner) if piece == place]
+        if own:
+            spans.append(Span(match.group(), own[0], own[-1] + 1))
+    return spans
+
+
 class WordTokenizer:
     """A fixed list of whole words (the mini vocabulary)."""
 
     kind = "words"
-    cls, sep, pad = CLS, SEP, PAD
+    cls, sep, pad, unknown = CLS, SEP, PAD, UNKNOWN
 
     def __init__(self, words: Sequence[str]):
         self.words = tuple(words)
@@ -42,6 +66,9 @@ class WordTokenizer:
     def encode(self, text: str) -> list[int]:
         return [self._ids.get(piece, MASK if piece == "[mask]" else UNKNOWN) for piece in pieces(text)]
 
+    def spans(self, text: str) -> list[Span]:
+        return [Span(piece, place, place + 1) for place, piece in enumerate(pieces(text))]
+
     def state(self) -> dict:
         return {"kind": self.kind, "items": list(self.words)}
 
@@ -53,7 +80,7 @@ class ReducedBpe:
     """
 
     kind = "clip-bpe"
-    cls, sep, pad = CLS, SEP, PAD
+    cls, sep, pad, unknown = CLS, SEP, PAD, UNKNOWN
 
     def __init__(self, kept: Sequence[int]):
         self.kept = tuple(kept)
@@ -75,6 +102,14 @@ class ReducedBpe:
             self._memory[text] = [self._ids.get(piece, UNKNOWN) for piece in _bpe().encode(text)]
         return self._memory[text]
 
+    def spans(self, text: str) -> list[Span]:
+        bpe = _bpe()
+        clean, starts = bpe.clean_fn(text), []
+        for match in bpe.pat.finditer(clean):
+            encoded = "".join(bpe.byte_encoder[byte] for byte in match.group().encode("utf-8"))
+            starts += [match.start()] * len(bpe.bpe(encoded).split(" "))
+        return _spans(clean, starts)
+
     def state(self) -> dict:
         return {"kind": self.kind, "items": list(self.kept)}
 
@@ -93,7 +128,7 @@ class PretrainedTokenizer:
         self._fast.no_truncation()
         self._memory: dict[str, list[int]] = {}
         self.cls, self.sep = self._special("[CLS]", "<s>"), self._special("[SEP]", "</s>")
-        self.pad = self._special("[PAD]", "<pad>")
+        self.pad, self.unknown = self._special("[PAD]", "<pad>"), self._special("[UNK]", "<unk>")
 
     @classmethod
     def of(cls, place: str) -> PretrainedTokenizer:
@@ -121,6 +156,9 @@ class PretrainedTokenizer:
         if text not in self._memory:
             self._memory[text] = self._fast.encode(text, add_special_tokens=False).ids
         return self._memory[text]
+
+    def spans(self, text: str) -> list[Span]:
+        return _spans(text, [first for first, _ in self._fast.encode(text, add_special_tokens=False).offsets])
 
     def state(self) -> dict:
         return {"kind": self.kind, "items": self.content}

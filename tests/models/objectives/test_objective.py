@@ -137,28 +137,52 @@ def test_gradients_in_double_precision():
     assert torch.autograd.gradcheck(loss, (start.cls.clone().requires_grad_(True),))
 
 
-def test_word_targets_by_hand_and_sequences_without_words_cost_nothing():
+def with_words(**changes):
+    """The text teacher alone, and the words that two sequences' tokens are drawn to: (options, targets)."""
     chosen = options(
         token_selection={"use": "token_targets", "weight": 1.0},
         teachers=[
             {"kind": "clip-image", "weights": "mini:clip", "weight": 0.0},
             {"kind": "clip-text", "weights": "mini:clip", "weight": 1.0},
         ],
+        **changes,
     )
-    given = targets()
-    nothing = np.zeros(0, np.int64)
+    given, nothing = targets(), np.zeros(0, np.int64)
     given.words = WordTargets(
         np.eye(WIDTH, dtype=np.float32),
-        [np.array([1, 2]), nothing, nothing, nothing, nothing, nothing],
-        [np.array([0, 1]), nothing, nothing, nothing, nothing, nothing],
+        words=[np.array([0, 1]), np.array([2]), *[nothing] * (S - 2)],
+        places=[np.array([1, 2]), np.array([1, 2, 3]), *[nothing] * (S - 2)],
+        of_word=[np.array([0, 1]), np.array([0, 0, 0]), *[nothing] * (S - 2)],
     )
     given.scaled_words = torch.eye(WIDTH)
+    return chosen, given
+
+
+def test_word_targets_by_hand_and_sequences_without_words_cost_nothing():
+    """A word of one token is that token's state, a word of three the mean of theirs."""
+    chosen, given = with_words()
     value = objective(chosen)(states(), batch(), given, None, None)
     text = states().text
     words = ((text[0, 1] - torch.eye(3)[0]).square().mean() + (text[0, 2] - torch.eye(3)[1]).square().mean()) / 2
+    long_word = (text[1, 1:4].mean(0) - torch.eye(3)[2]).square().mean()
     plain = by_hand((0.0, 1.0))
-    assert value[0].item() == pytest.approx((plain[0] + words / CHOICES).item(), rel=1e-5)
+    assert value[0].item() == pytest.approx((plain[0] + (words + long_word) / CHOICES).item(), rel=1e-5)
     assert value[1].item() == pytest.approx(plain[1].item(), rel=1e-5)
+
+
+def test_gold_only_leaves_words_of_wrong_candidates_without_a_target_too():
+    chosen, given = with_words(choices="gold_only")
+    logits, start = torch.zeros(EXAMPLES, CHOICES), states()
+    moved = start.text.clone()
+    moved[1] += 1  # the wrong candidate of the first example
+    values = [
+        objective(chosen)(States(start.cls, text, start.text_padding, start.image), batch(), given, logits, None)
+        for text in (start.text, moved)
+    ]
+    assert torch.equal(*values)
+    moved[0] += 1
+    right = objective(chosen)(States(start.cls, moved, start.text_padding, start.image), batch(), given, logits, None)
+    assert not torch.equal(values[0], right)
 
 
 def test_what_stands_in_padded_places_does_not_matter():

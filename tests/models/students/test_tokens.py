@@ -42,6 +42,34 @@ def test_the_reduced_bpe_knows_only_the_training_texts():
     assert tokenizer.size < 20
 
 
+def test_a_span_is_a_word_and_the_tokens_it_became(tmp_path):
+    """Whatever the tokenizer makes of it: one token, several pieces, a piece that another word begins with."""
+    text = "Skateboarder's snow, The dogs"
+    for tokenizer in (WordTokenizer(["snow"]), ReducedBpe.of([text])):
+        found = tokenizer.spans(text)
+        ids = tokenizer.encode(text)
+        for word, first, last in found:
+            alone = tokenizer.encode(word)
+            assert word.isalnum() is False or ids[first:last] == alone, word
+    words = [*CASED, "Skate", "##board", "##er", "snow", ",", "'", "s"]
+    cased = PretrainedTokenizer.of(folder_of(tmp_path, words, {"do_lower_case": False}))
+    spans = {word: cased.encode(text)[first:last] for word, first, last in cased.spans(text)}
+    at = words.index("Skate")
+    assert spans["skateboarder"] == [at, at + 1, at + 2]
+    assert spans["the"] == [words.index("The")] and spans["dogs"] == [words.index("dog"), words.index("##s")]
+    assert [one.word for one in cased.spans(text)] == pieces(text)
+
+
+def test_spans_of_byte_pairs_cover_the_tokens_of_any_text():
+    texts = ["dog's 12 cats...", "  spaced   out ", "it's 3.5%", "Naïve café — “quoted”", "a-b-c"]
+    tokenizer = ReducedBpe.of(texts)
+    for text in texts:
+        spans = tokenizer.spans(text)
+        assert [one.first for one in spans[1:]] == [one.last for one in spans[:-1]]
+        assert spans[0].first == 0 and spans[-1].last == len(tokenizer.encode(text))
+        assert [one.word for one in spans if one.word in pieces(text)]
+
+
 def test_a_tokenizer_survives_being_saved():
     for tokenizer in (WordTokenizer(["a", "b"]), ReducedBpe.of(["red car"])):
         again = tokenizer_from(tokenizer.state())
