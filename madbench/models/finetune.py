@@ -9,7 +9,7 @@ import numpy as np
 import torch
 
 from madbench.models.adapter import Account, ModelAdapter
-from madbench.models.confidence_probes import ConfidenceProbes
+from madbench.models.confidence_probes import ConfidenceProbes, refuse_zero_shot_labels
 from madbench.models.finetune_gates import GateTrial, gate_by_cross_fit, gate_by_select
 from madbench.models.finetune_module import (
     FinetuneModule,
@@ -49,6 +49,7 @@ class Finetune(ModelAdapter):
         self.kind = student_kind(chosen.student.name)
         self.chosen = chosen.model_copy(update={"student": self.kind.resolved(chosen.student)})
         refuse_small_pictures(self.chosen.student)
+        refuse_zero_shot_labels(chosen.objective, task)
         self.store = FeatureStore(context.cache_dir, context.progress)
         self.kept: KeptModel | None = None
         self.tokenizer: Tokenizer | None = None
@@ -72,7 +73,8 @@ class Finetune(ModelAdapter):
         builder = self._attach_targets(module, examples, data, updates)
         if options.objective.gate.mode == "weaker" and select is None and not saved:
             few = self._loop_options(max(1, round(updates * options.objective.gate.share)), data.split)
-            gate_by_cross_fit(module, data, self._gate_trial(), self._confidence.score, few)
+            trial = GateTrial(options, self.kind, self.tokenizer, self.task, context)
+            gate_by_cross_fit(module, data, trial, self._confidence.score, few)
         module.attach(data, options, self.task.n_choices, context.seed, context.device, updates)
         self.kept = module.kept
         gate_scores = self._select_scores(builder, data, select)
@@ -206,7 +208,7 @@ class Finetune(ModelAdapter):
         if data.pool is not None and self.chosen.objective.pool == "teacher":
             data.pool_targets = self._builder.build(self._pool_examples, data.pool)
         objective = self.chosen.objective
-        self._probes = ConfidenceProbes(objective, self.task, self.context.seed)
+        self._probes = ConfidenceProbes(objective, self.task, self.context.seed, self._builder.logit_scale)
         self._confidence = None
         if objective.confidence.mode not in ("none", "constant") or objective.gate.mode != "none":
             self._confidence = self._probes.cross_fit(data.split, data.targets)
@@ -215,9 +217,6 @@ class Finetune(ModelAdapter):
             data.sure = self._confidence.sure if self._confidence is not None else np.ones(shape)
         self._teacher_seconds += time.monotonic() - began
         return self._builder
-
-    def _gate_trial(self) -> GateTrial:
-        return GateTrial(self.chosen, self.kind, self.tokenizer, self.task, self.context)
 
     def _select_scores(self, builder, data: TrainingData, select: Split | None) -> np.ndarray | None:
         """[teachers, legs]: the probes' score on the select split, where gates are decided there."""

@@ -30,7 +30,9 @@ class TokenSelection(Strict):
     student's state of each selected word that it reads (the mean over the word's tokens) is drawn to the teacher's
     feature of that word, with `weight`.
     mode `relevance`: alpha x rank of the visual relevance (teacher similarity of word and image) + (1-alpha) x rank of
-    the word's IDF in the training texts. `random` (same count) and `first` are the controls.
+    the word's keyword score. `random` (same count) and `first` are the controls.
+    keyword: `idf` of the word in the training texts, or `tf_idf`, times how often the text has it. normalise: both
+    scores as ranks 0..1 within the text (`rank`), or as (x - min) / (max - min) (`min_max`).
     words: how many are kept per sequence. prompt: text the teacher reads for one word.
     """
 
@@ -38,6 +40,8 @@ class TokenSelection(Strict):
     mode: Literal["relevance", "random", "first"] = "relevance"
     words: int = Field(default=16, ge=1)
     alpha: float = Field(default=0.5, ge=0, le=1)
+    keyword: Literal["idf", "tf_idf"] = "idf"
+    normalise: Literal["rank", "min_max"] = "rank"
     weight: float = Field(default=1.0, ge=0)
     prompt: str = "a photo of {word}"
 
@@ -53,7 +57,7 @@ class TeacherOptions(Strict):
     pooling: of a text encoder's last layer: `mean` over all tokens but padding, or `cls`, the first token. precision:
     what a teacher computes in on a GPU; float32 on a CPU, and always float16 in the cache.
     state: the student state distilled: `cls`, `pooled`, mean of `text`, mean of `image`, `whole_image` (the student's own
-    token for it, else that mean), or `summary`, whichever the head reads.
+    token for it, else cls), or `summary`, whichever the head reads.
     probe: what the teacher's confidence is read from: `joint` = a head on [image; text; image x text] of CLIP,
     `own` = a head on this teacher's feature alone.
     """
@@ -85,6 +89,8 @@ class Confidence(Strict):
     serves all. control: `shuffled` gives each example the weight of another of its batch; `mean` gives every example the
     mean weight of its batch, so that the strength at each update stays and the choice of examples goes.
     scale: multiplies the weight (2 makes `ratio` equal 1 where teacher and student are equally sure).
+    logits: where p_T comes from. `probe`: heads fitted on the subset. `zero_shot`: CLIP itself, softmax over candidates
+    of s x cos(image, text of the candidate), s the scale it was trained with; multiple-choice tasks only.
     folds: the probes are cross-fitted inside the training subset with this many folds by image.
     """
 
@@ -95,6 +101,7 @@ class Confidence(Strict):
     scale: float = Field(default=1.0, gt=0)
     maximum: float = Field(default=4.0, gt=0)
     constant: float = Field(default=1.0, ge=0)
+    logits: Literal["probe", "zero_shot"] = "probe"
     folds: int = Field(default=4, ge=2, le=20)
 
     @model_validator(mode="after")
@@ -198,6 +205,17 @@ class ObjectiveOptions(Strict):
         joint = any(teacher.probe == "joint" for teacher in self.teachers) or not self.confidence.per_teacher
         if probed and joint and not {"clip-image", "clip-text"} <= kinds:
             raise ValueError("a joint probe needs a clip-image and a clip-text teacher")
+        if self.confidence.logits == "zero_shot":
+            clips = {teacher.weights for teacher in self.teachers if teacher.kind.startswith("clip")}
+            own = self.confidence.per_teacher and any(teacher.probe == "own" for teacher in self.teachers)
+            if not probed:
+                raise ValueError("confidence.logits: neither confidence nor gate asks a teacher: set confidence.mode")
+            if own:
+                raise ValueError("logits zero_shot are CLIP's: a teacher with probe: own has none (set probe: joint)")
+            if self.confidence.mode == "softmax":
+                raise ValueError("logits zero_shot give all teachers one p_T, and mode softmax lets them compete")
+            if len(clips) > 1:
+                raise ValueError("logits zero_shot compare image and text of one CLIP, and the two have other weights")
         if self.confidence.mode == "softmax" and len(self.teachers) < 2:
             raise ValueError("confidence softmax lets teachers compete, and there is only one")
         return self

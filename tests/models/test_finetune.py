@@ -181,6 +181,14 @@ def test_batches_of_tokens_are_cut_by_the_budget_aloud_too(worlds, tmp_path):
     assert made.account().notes == (f"{made.account().updates} of 60 updates: the protocol's budget",)
 
 
+def test_clip_can_answer_candidates_by_itself_but_no_labels(worlds, tmp_path):
+    zero_shot = merge(FEW, {"objective": {"confidence": {"logits": "zero_shot"}}})
+    with pytest.raises(ConfigError, match="vqa has labels"):
+        adapter("clip-td", "vqa", worlds, tmp_path, zero_shot)
+    made = fitted("clip-td", "vcr", worlds, tmp_path, options=zero_shot)
+    assert made._probes._heads == {} and np.isfinite(made.predict(worlds["vcr"][2])).all()
+
+
 def test_the_seed_decides_and_the_global_generator_does_not(worlds, tmp_path):
     held = worlds["snli_ve"][2]
     first = fitted("student", "snli_ve", worlds, tmp_path).predict(held)

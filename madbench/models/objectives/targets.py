@@ -128,6 +128,10 @@ class TargetBuilder:
     def _option(self, kind: str) -> TeacherOptions:
         return next(one for one in self.objective.teachers if one.kind == kind)
 
+    def logit_scale(self) -> float:
+        """What the CLIP of the text term multiplies its cosines by."""
+        return self._teacher(self._option("clip-text")).logit_scale
+
     def release(self) -> None:
         """Give the memory of the encoders back, once everything that will be visited has its features."""
         for teacher in self.teachers:
@@ -162,7 +166,19 @@ class TargetBuilder:
         for sequence, (text, image) in enumerate(zip(texts, image_of, strict=True)):
             visual = {word: float(similarity[image, column[word]]) for word in set(pieces(text))}
             seed = self.seed * 1_000_003 + sequence
-            kept.append(selected_words(text, selection.mode, selection.words, selection.alpha, visual, self._idf, seed))
+            kept.append(
+                selected_words(
+                    text,
+                    selection.mode,
+                    selection.words,
+                    selection.alpha,
+                    visual,
+                    self._idf,
+                    seed,
+                    keyword=selection.keyword,
+                    normalise=selection.normalise,
+                )
+            )
         return kept
 
     def _add_words(self, targets: Targets, examples: Sequence[Example], kept_words: list[list[str]]) -> None:

@@ -1,7 +1,8 @@
 """Which words of a sequence the text teachers are asked about (our reading: docs/method.md).
 
 CLIP-TD's abstract says "adaptively selected tokens per instance". Candidates are words without stop words and
-punctuation. relevance = alpha x rank of the teacher's word-image similarity + (1-alpha) x rank of the word's IDF.
+punctuation. relevance = alpha x rank of the teacher's word-image similarity + (1-alpha) x rank of the word's IDF; TF-IDF
+and min-max normalisation are the alternatives.
 """
 
 from __future__ import annotations
@@ -106,12 +107,31 @@ def rank01(values: np.ndarray) -> np.ndarray:
     return ranks / (len(values) - 1)
 
 
+def min_max(values: np.ndarray) -> np.ndarray:
+    """Values moved and scaled to 0..1; all 1 where they are equal, and nothing is told apart."""
+    low, high = values.min(), values.max()
+    return (values - low) / (high - low) if high > low else np.ones(len(values))
+
+
+SCALES = {"rank": rank01, "min_max": min_max}
+
+
 def selected_words(
-    text: str, mode: str, count: int, alpha: float, visual: dict[str, float], idf: dict[str, float], seed: int
+    text: str,
+    mode: str,
+    count: int,
+    alpha: float,
+    visual: dict[str, float],
+    idf: dict[str, float],
+    seed: int,
+    *,
+    keyword: str = "idf",
+    normalise: str = "rank",
 ) -> list[str]:
     """The kept words in text order. visual: word -> similarity with this example's image.
 
-    With at most `count` candidates all are kept, in every mode. seed: for mode `random`, one per sequence.
+    With at most `count` candidates all are kept, in every mode. seed: for mode `random`, one per sequence. keyword:
+    `idf`, or `tf_idf` (times the word's count in this text). normalise: `rank` or `min_max`, of both scores.
     """
     words = content_words(text)
     if len(words) <= count:
@@ -123,6 +143,10 @@ def selected_words(
         return [words[place] for place in kept]
     seen = np.array([visual.get(word, 0.0) for word in words])
     rare = np.array([idf.get(word, 0.0) for word in words])
-    relevance = alpha * rank01(seen) + (1 - alpha) * rank01(rare)
+    if keyword == "tf_idf":
+        often = Counter(words)
+        rare = rare * np.array([often[word] for word in words])
+    scaled = SCALES[normalise]
+    relevance = alpha * scaled(seen) + (1 - alpha) * scaled(rare)
     kept = np.sort(np.argsort(-relevance, kind="stable")[:count])
     return [words[place] for place in kept]

@@ -44,15 +44,15 @@ class States:
 
     def named(self, name: str) -> torch.Tensor:
         """[S, W]: `cls`; `pooled` (cls without a pooler); the mean over `text` tokens; `image`: the mean over patches or
-        regions; `whole_image`: the student's token for it, else that mean."""
+        regions; `whole_image`: the student's token for it, else cls."""
         if name == "cls":
             return self.cls
         if name == "pooled":
             return self.cls if self.pooled is None else self.pooled
         if name == "text":
             return _mean(self.text, self.text_padding)
-        if name == "whole_image" and self.whole_image is not None:
-            return self.whole_image
+        if name == "whole_image":
+            return self.cls if self.whole_image is None else self.whole_image
         if self.image is None:
             raise ValueError("this student has no image states: its inputs leave the image out")
         return self.image.mean(1) if self.image_padding is None else _mean(self.image, self.image_padding)

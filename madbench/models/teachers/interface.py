@@ -92,6 +92,11 @@ class Teacher(ABC):
         """Of the whole encoder, all towers."""
         return self._facts().parameters
 
+    @property
+    def logit_scale(self) -> float:
+        """What a CLIP multiplies cosines by before its softmax: exp of its trained scale (openai/CLIP, model.py)."""
+        return float(self.model.logit_scale.exp())
+
     def release(self) -> None:
         """Give the encoder's memory back; it is opened again when needed."""
         self._model = None

@@ -124,6 +124,13 @@ def test_states_have_the_shapes_that_heads_and_objectives_read(saved, name):
 
 
 @pytest.mark.parametrize("name", NAMES)
+def test_the_whole_image_is_the_students_own_token_for_it_else_the_summary(saved, name):
+    _, found = states(options(saved, name), [example(1, "red", width=WIDTH[name])], [0])
+    own = found.whole_image if name == "vilt" else found.cls
+    assert torch.equal(found.named("whole_image"), own)
+
+
+@pytest.mark.parametrize("name", NAMES)
 def test_company_in_the_batch_changes_nothing(saved, name):
     """Neither padded words nor padded regions may leak into a state."""
     chosen = options(saved, name)
