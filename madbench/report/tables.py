@@ -22,6 +22,7 @@ COSTS = {
     "sequences_seen": ("usage", "sequences_seen"),
     "fit_s": ("timing", "fit_s"),
     "teacher_s": ("timing", "teacher_s"),
+    "teacher_cached_s": ("timing", "teacher_cached_s"),
     "predict_s": ("timing", "predict_s"),
     "peak_rss_mb": ("memory", "peak_rss_mb"),
     "peak_cuda_mb": ("memory", "peak_cuda_mb"),
