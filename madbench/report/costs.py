@@ -11,7 +11,7 @@ from madbench.report.titles import task_title
 
 ABOUT = (
     "Times are of the machine that ran them and compare only within one; `teacher s` is the part of `fit s` that went into "
-    "teachers' features and heads. Features that another run had left in the cache cost that run; `teacher s, cached` is what "
+    "teachers' features and heads. Features that another run had left in the cache cost that run; `cached teacher s` is what "
     "they cost it, and no part of `fit s`. Memory is the peak of the process (MB). Labels: examples whose labels "
     "were used, by purpose."
 )
@@ -23,7 +23,7 @@ COLUMNS = {
     "sequences seen": ("sequences_seen", 0),
     "fit s": ("fit_s", 1),
     "teacher s": ("teacher_s", 1),
-    "teacher s, cached": ("teacher_cached_s", 1),
+    "cached teacher s": ("teacher_cached_s", 1),
     "predict s": ("predict_s", 1),
     "parameters at inference": ("parameters_inference", 0),
     "parameters in training": ("parameters_training", 0),

@@ -268,4 +268,4 @@ def test_costs_that_are_nowhere_are_named_and_take_no_column(cells):
     header = line(text, "| model ")
     assert "labels: train" in header and "labels: tune" not in header and "peak GPU memory" not in header
     assert "0 in every row: labels: select, labels: tune, labels: teacher, unlabelled." in text
-    assert "Not recorded: peak GPU memory, labels: vocabulary." in text
+    assert "Not recorded: cached teacher s, peak GPU memory, labels: vocabulary." in text
