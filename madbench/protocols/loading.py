@@ -8,6 +8,7 @@ from typing import Any, get_args
 
 from madbench.protocols.catalogue import Catalogue
 from madbench.protocols.schema import Protocol, Select, TaskName
+from madbench.protocols.task_check import check_tasks
 from madbench.protocols.yaml_files import KeyPath
 
 
@@ -18,7 +19,7 @@ def one_decision(at: KeyPath, above: Mapping[str, Any]) -> bool:
     return at == ("subset",)
 
 
-PROTOCOLS: Catalogue[Protocol] = Catalogue("protocol", "protocols", Protocol, whole=one_decision)
+PROTOCOLS: Catalogue[Protocol] = Catalogue("protocol", "protocols", Protocol, one_decision, check_tasks)
 
 
 def load_protocol(name: str | Path) -> Protocol:

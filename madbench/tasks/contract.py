@@ -329,6 +329,8 @@ class Task(ABC):
     unit_label: str
     # splits whose official rows are only known together -> how many
     official_sums: Mapping[tuple[str, ...], int] = {}
+    # metric -> the versions that a protocol may ask for, where there are more than that of metric_versions
+    more_versions: Mapping[str, tuple[str, ...]] = {}
     # extra file of a shift -> the places below the root where it may lie
     extra_files: Mapping[str, tuple[str, ...]] = {}
 
@@ -383,6 +385,11 @@ class Task(ABC):
         return None
 
     # ----- shared by all tasks
+
+    @property
+    def known_versions(self) -> Mapping[str, tuple[str, ...]]:
+        """Metric -> all versions in which `score` can compute it."""
+        return {name: (version,) for name, version in self.metric_versions.items()} | dict(self.more_versions)
 
     def view(
         self,
