@@ -13,8 +13,9 @@ from madbench.harness.cell import Cell
 from madbench.harness.data import choose_sources, digest
 from madbench.harness.declared import named, numbers_asked, of_declared, tasks_asked
 from madbench.harness.needs import check_needs, needs_of, with_regions_read
+from madbench.harness.overrides import parse_overrides
 from madbench.harness.reuse import can_serve
-from madbench.harness.specs import initial_weights, parse_overrides, resolved_spec, traits_of
+from madbench.harness.specs import initial_weights, resolved_spec, traits_of
 from madbench.harness.store import Store
 from madbench.models.load import load_model
 from madbench.models.spec import ModelFile

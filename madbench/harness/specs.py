@@ -101,23 +101,3 @@ def initial_weights(spec: ModelSpec, source: Source) -> dict[str, str]:
             fix=f"give the model a `profiles: {{real: ...}}` without them, or run with --data {source.task}=mini",
         )
     return {name: identity_of(name) for name in references(spec.options)}
-
-
-def parse_overrides(values: Sequence[str]) -> dict[str, Any]:
-    """`key.path=value` as nested options; the value is YAML; a leading `options.` may be written."""
-    import yaml
-
-    result: dict[str, Any] = {}
-    for value in values:
-        path, equals, text = value.partition("=")
-        keys = path.removeprefix("options.").split(".")
-        if not equals or not all(keys):
-            raise UsageError(f"--set {value}: expected key.path=value", fix="e.g. --set training.learning_rate=1.0e-4")
-        try:
-            nested: Any = yaml.safe_load(text)
-        except yaml.YAMLError:
-            raise UsageError(f"--set {value}: the value is not YAML", fix="quote it") from None
-        for key in reversed(keys):
-            nested = {key: nested}
-        result = merge(result, nested)
-    return result

@@ -13,8 +13,9 @@ from madbench.errors import MadbenchError, UsageError
 from madbench.harness.cell import Cell
 from madbench.harness.declared import named, parse_numbers, tasks_asked
 from madbench.harness.needs import with_regions_read
+from madbench.harness.overrides import parse_overrides
 from madbench.harness.plan import Cells, PlannedCell, Request
-from madbench.harness.specs import parse_overrides, resolved_spec
+from madbench.harness.specs import resolved_spec
 from madbench.harness.store import Store
 from madbench.harness.tuning_protocol import CONDITION, TuningProtocol, tuning_protocol, tuning_worlds
 from madbench.harness.tuning_space import (

@@ -20,6 +20,8 @@ from madbench.protocols.yaml_files import Document, KeyPath, Place
 
 Checked = TypeVar("Checked", bound=BaseModel)
 EXPONENT_WITHOUT_POINT = re.compile(r"^[+-]?\d+[eE][+-]?\d+$|^[+-]?\d*\.\d*[eE]\d+$")
+# Kinds of problems that a bare `no` or `yes` can be behind: YAML made a truth value of it.
+_NOT_A_TRUTH = ("string_type", "dict_type", "model_type", "list_type")
 
 
 def check(document: Document, schema: type[Checked]) -> Checked:
@@ -93,19 +95,28 @@ def _message(found: Mapping[str, Any], location: KeyPath, schema: type[BaseModel
     message = found["msg"][0].lower() + found["msg"][1:]
     if isinstance(value, (str, int, float, bool)) or value is None:
         message += f", got {value!r}"
-    return message + _trap(value, place if kind == "string_type" else None)
+    return message + _trap(value, place if kind in _NOT_A_TRUTH else None, kind, location)
 
 
-def _trap(value: Any, place: Place | None) -> str:
+def _trap(value: Any, place: Place | None, kind: str = "", location: KeyPath = ()) -> str:
     """What YAML did to a value that does not fit, when it is one of the two usual surprises."""
     if isinstance(value, str) and EXPONENT_WITHOUT_POINT.match(value):
-        mantissa, exponent = re.split("[eE]", value)
-        mantissa = mantissa if "." in mantissa else f"{mantissa}.0"
-        sign = exponent if exponent[0] in "+-" else f"+{exponent}"
-        return f"; YAML reads this as text, write {mantissa}e{sign}"
+        return f"; YAML reads this as text, write {_written(value, whole=kind == 'int_type')}"
     if isinstance(value, bool) and place is not None and place.raw and place.raw.lower() not in ("true", "false"):
-        return f"; YAML reads a bare {place.raw} as {str(value).lower()}, write '{place.raw}' in quotes"
+        # A rule that selects nothing is the word none; a quoted 'no' would be no rule either.
+        cure = "write none" if location[:1] == ("select",) else f"write '{place.raw}' in quotes"
+        return f"; YAML reads a bare {place.raw} as {str(value).lower()}, {cure}"
     return ""
+
+
+def _written(number: str, whole: bool) -> str:
+    """An exponent as YAML reads it; where a whole number is wanted, as one, if it is one of a readable length."""
+    value = float(number)
+    if whole and value.is_integer() and abs(value) < 1e12:
+        return str(int(value))
+    mantissa, exponent = re.split("[eE]", number)
+    mantissa = mantissa if "." in mantissa else f"{mantissa}.0"
+    return f"{mantissa}e{exponent if exponent[0] in '+-' else '+' + exponent}"
 
 
 def _known_keys(schema: type[BaseModel], location: KeyPath) -> list[str]:

@@ -116,9 +116,20 @@ def test_an_exponent_without_a_point_is_text_to_yaml(problem_of):
     assert "YAML reads this as text, write 1.0e-2" in problem_of("fraction: 0.05", "fraction: 1e-2")
 
 
+def test_a_count_with_an_exponent_is_to_be_written_out(problem_of):
+    assert "YAML reads this as text, write 1000" in problem_of("examples_seen: 100", "examples_seen: 1e3")
+    assert "write 1.0e-3" in problem_of("examples_seen: 100", "examples_seen: 1e-3")
+
+
 def test_a_bare_no_is_a_truth_value_to_yaml(problem_of):
     text = problem_of("name: val", "name: no")
     assert "YAML reads a bare no as false, write 'no' in quotes" in text
+
+
+def test_no_select_rule_is_the_word_none(problem_of):
+    for rule in ("no", "{vqa: no}"):
+        text = problem_of("{every: 5}", rule)
+        assert "YAML reads a bare no as false, write none" in text and "mine.yaml:6" in text
 
 
 def test_a_truth_value_as_a_key_is_refused(problem_of):

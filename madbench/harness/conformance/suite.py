@@ -14,7 +14,8 @@ from madbench.harness.conformance.report import FAIL, PASS, SKIP, CheckResult, R
 from madbench.harness.conformance.watch import everything_kept
 from madbench.harness.conformance.world import declared_needs, tasks_of, write_source
 from madbench.harness.device import one_thread, resolve_device
-from madbench.harness.specs import parse_overrides, resolved_spec
+from madbench.harness.overrides import parse_overrides
+from madbench.harness.specs import resolved_spec
 from madbench.models.adapter import source_file
 from madbench.models.load import load_model
 from madbench.models.spec import ModelFile
