@@ -13,6 +13,7 @@ MadbenchError                exit 1   base; also a cell that failed
 from __future__ import annotations
 
 import difflib
+import os
 from collections.abc import Iterable
 from pathlib import Path
 
@@ -75,3 +76,13 @@ def did_you_mean(name: str, known: Iterable[str]) -> str:
     """`Did you mean 'x'?`, or an empty string when nothing is close."""
     close = difflib.get_close_matches(name, list(known), n=1, cutoff=0.5)
     return f"did you mean '{close[0]}'?" if close else ""
+
+
+def one_line(text: str) -> str:
+    """Text for a line of ours: its own line breaks and control characters are spelled out."""
+    return "".join(one if one.isprintable() else repr(one)[1:-1] for one in text)
+
+
+def debugging() -> bool:
+    """Whether tracebacks are wanted: `--debug`, or MADBENCH_DEBUG set to anything but 0, false, no or off."""
+    return os.environ.get("MADBENCH_DEBUG", "").lower() not in ("", "0", "false", "no", "off")

@@ -4,12 +4,15 @@ from __future__ import annotations
 
 import hashlib
 import json
+import logging
 import os
 import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
+
+_logger = logging.getLogger(__name__)
 
 
 def canonical_json(value: Any) -> str:
@@ -42,7 +45,10 @@ def sha256_of_file(path: Path) -> str:
 def atomic_path(path: Path) -> Iterator[Path]:
     """A temporary path beside `path`; renamed onto it (after fsync) when the block ends without an error."""
     path.parent.mkdir(parents=True, exist_ok=True)
-    handle, name = tempfile.mkstemp(prefix=f".{path.name}.", dir=path.parent)
+    try:
+        handle, name = tempfile.mkstemp(prefix=f".{path.name}.", dir=path.parent)
+    except OSError as error:
+        raise OSError(error.errno, error.strerror, str(path)) from None  # of the file asked for, not of ours
     os.close(handle)
     temporary = Path(name)
     try:
@@ -64,6 +70,22 @@ def write_text(path: Path, text: str) -> None:
 def write_json(path: Path, value: Any) -> None:
     """Indented, sorted, with a final newline: made to be diffed."""
     write_text(path, json.dumps(value, sort_keys=True, indent=1, ensure_ascii=True, allow_nan=False) + "\n")
+
+
+def remember_json(path: Path, value: Any) -> None:
+    """As `write_json`, into a cache: where it cannot be written, the value is computed again the next time."""
+    try:
+        write_json(path, value)
+    except OSError as problem:
+        _logger.info("%s cannot be remembered: %s", path, problem)
+
+
+def recall_json(path: Path) -> Any:
+    """What `remember_json` wrote; None where nothing is, or nothing that can be read."""
+    try:
+        return read_json(path)
+    except (OSError, ValueError):
+        return None
 
 
 def read_json(path: Path) -> Any:

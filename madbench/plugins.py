@@ -27,7 +27,7 @@ def load_plugin(plugin: str) -> None:
         raise _broken(plugin, error) from error
     except MadbenchError:
         raise
-    except Exception as error:
+    except (Exception, SystemExit) as error:
         raise _broken(plugin, error) from error
 
 
@@ -46,12 +46,12 @@ def _load_file(file: Path) -> None:
         spec.loader.exec_module(module)
     except BaseException as error:
         del sys.modules[name]
-        if isinstance(error, MadbenchError) or not isinstance(error, Exception):
+        if isinstance(error, MadbenchError) or not isinstance(error, (Exception, SystemExit)):
             raise
         raise _broken(str(file), error) from error
 
 
-def _broken(plugin: str, error: Exception) -> UsageError:
+def _broken(plugin: str, error: BaseException) -> UsageError:
     where = plugin
     if isinstance(error, SyntaxError) and error.filename is not None:
         where = f"{error.filename}:{error.lineno}"

@@ -11,7 +11,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-from madbench.errors import UsageError, did_you_mean
+from madbench.errors import MadbenchError, UsageError, did_you_mean
 
 
 @dataclass
@@ -61,14 +61,14 @@ class Registry:
             return resolve(self.builtin[name])
         points = self._entry_points()
         if name in points:
-            return points[name].load()
+            return _loaded(self.kind, points[name])
         raise self.unknown(name)
 
     def unknown(self, name: str) -> UsageError:
         hint = did_you_mean(name, self.names())
         return UsageError(
             f"no {self.kind} named '{name}'" + (f"; {hint}" if hint else ""),
-            fix=f"run `madbench list {self.kind}s` to see all {len(self.names())}",
+            fix=f"use one of {', '.join(self.names())}",
         )
 
     def _entry_points(self) -> dict[str, Any]:
@@ -83,6 +83,20 @@ def resolve(target: str) -> Any:
     """`"package.module:attribute"` to the attribute."""
     module, _, attribute = target.partition(":")
     return getattr(importlib.import_module(module), attribute)
+
+
+def _loaded(kind: str, point: Any) -> Any:
+    """Other people's code is imported here: whatever it does, it is told as theirs."""
+    try:
+        return point.load()
+    except MadbenchError:
+        raise
+    except (Exception, SystemExit) as error:
+        raise UsageError(
+            f"the {kind} '{point.name}' cannot be imported: {type(error).__name__}: {error}",
+            fix="correct or uninstall the package that offers it",
+            where=f"entry point {point.value}",
+        ) from error
 
 
 def _same_definition(old: Any, new: Any) -> bool:

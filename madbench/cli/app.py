@@ -15,7 +15,9 @@ import typer
 from typer.core import TyperGroup
 
 from madbench import __version__
-from madbench.errors import Interrupted, MadbenchError, did_you_mean
+from madbench.cli.errors import of_the_system, show_error, show_usage
+from madbench.errors import Interrupted, MadbenchError, debugging, did_you_mean
+from madbench.harness.processes import launched
 from madbench.registry import resolve
 
 # In the order of `madbench --help`: the way of a study, then looking things up, then data.
@@ -102,11 +104,10 @@ def top(
 def main(arguments: Sequence[str] | None = None) -> None:
     """Run the command line and leave the process with one of the documented exit codes."""
     given = list(sys.argv[1:] if arguments is None else arguments)
-    debug = "--debug" in given or bool(os.environ.get("MADBENCH_DEBUG"))
-    if debug:
-        # Taken off the line below, so that it may stand before or after the command; `run` reads it from here.
+    if "--debug" in given:
+        # Taken off the line below, so that it may stand before or after the command; processes read it from here.
         os.environ["MADBENCH_DEBUG"] = "1"
-    sys.exit(run_app([word for word in given if word != "--debug"], debug))
+    sys.exit(run_app([word for word in given if word != "--debug"], debugging()))
 
 
 def run_app(arguments: list[str], debug: bool = False) -> int:
@@ -120,40 +121,24 @@ def run_app(arguments: list[str], debug: bool = False) -> int:
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return 0
     except (KeyboardInterrupt, typer.Abort):
-        return _show(Interrupted("interrupted", fix="the same command again goes on where this one stopped"))
-    except MadbenchError as error:
-        if debug:
-            raise
-        return _show(error)
-    except Exception as error:
+        return show_error(Interrupted("interrupted", fix="the same command again goes on where this one stopped"))
+    except (Exception, SystemExit) as error:
         if hasattr(error, "format_message") and hasattr(error, "exit_code"):
-            return _show_usage(error)
-        if debug:
+            return show_usage(error)
+        if debug or (isinstance(error, SystemExit) and launched()):
             raise
-        what = f"{type(error).__name__}: {error}" if str(error) else type(error).__name__
-        return _show(MadbenchError(f"unexpected, {what}", fix="run it again with --debug and report what it shows"))
+        return show_error(_told(error))
 
 
-def _show(error: MadbenchError) -> int:
-    typer.echo(f"error: {_one_line(str(error))}", err=True)
-    if error.fix:
-        typer.echo(f"fix: {_one_line(error.fix)}", err=True)
-    return error.exit_code
-
-
-def _one_line(text: str) -> str:
-    """Values out of files stand in errors: their line breaks and control characters are spelled out."""
-    return "".join(one if one.isprintable() else repr(one)[1:-1] for one in text)
-
-
-def _show_usage(error: Any) -> int:
-    """A mistake on the command line, as typer found it."""
-    context = getattr(error, "ctx", None)
-    if type(error).__name__ == "NoArgsIsHelpError":
-        typer.echo(context.get_help(), err=True)
-        return 2
-    message = error.format_message().rstrip(".").replace("Value error, ", "")
-    path = context.command_path if context is not None else "madbench"
-    typer.echo(f"error: {message[:1].lower()}{message[1:]}", err=True)
-    typer.echo(f"fix: see `{path} --help`", err=True)
-    return 2
+def _told(error: BaseException) -> MadbenchError:
+    """Whatever ended a command, as an error to show."""
+    if isinstance(error, MadbenchError):
+        return error
+    found = of_the_system(error) if isinstance(error, OSError) else None
+    if found is not None:
+        return found
+    if isinstance(error, SystemExit):
+        # No command of ours does; a message is printed for it by nobody, since it never reaches the interpreter.
+        return MadbenchError(f"loaded code ended the program: {error}", fix="--debug shows where it does")
+    what = f"{type(error).__name__}: {error}" if str(error) else type(error).__name__
+    return MadbenchError(f"unexpected, {what}", fix="run it again with --debug and report what it shows")

@@ -9,6 +9,8 @@ from typing import Annotated, Any
 
 import typer
 
+from madbench.errors import one_line
+
 
 class Kind(StrEnum):
     models = "models"
@@ -202,8 +204,8 @@ def as_table(rows: Sequence[dict[str, Any]]) -> str:
 
 def _cell(row: dict[str, Any], column: str) -> str:
     if column == "summary" and "problem" in row:
-        return f"BROKEN: {row['problem'].splitlines()[0]}"
+        return f"BROKEN: {one_line(row['problem'].splitlines()[0])}"
     value = row.get(column)
     if isinstance(value, list):
         return ",".join(map(str, value))
-    return "-" if value is None else str(value)
+    return "-" if value is None else one_line(str(value))

@@ -6,6 +6,8 @@ from collections import Counter
 from pathlib import Path
 from typing import Any
 
+from madbench.errors import one_line
+
 
 def plan_text(plan: Any, out: Path | None = None) -> str:
     """One line per cell, then per data set what it is, then what is left out or refused. out: where records may lie."""
@@ -15,7 +17,7 @@ def plan_text(plan: Any, out: Path | None = None) -> str:
     lines += _data_lines(plan)
     lines += _design_lines(plan, out)
     lines += _audit_lines(plan)
-    lines += [f"refused: {one.model} {one.protocol} {one.task}: {one.error}" for one in plan.refusals]
+    lines += [f"refused: {one.model} {one.protocol} {one.task}: {one_line(str(one.error))}" for one in plan.refusals]
     states = Counter(planned.state for planned in plan.cells)
     counted = ", ".join(
         f"{count} to {state}" if state != "done" else f"{count} done" for state, count in states.items()

@@ -3,12 +3,9 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import Annotated
 
 import typer
-
-if TYPE_CHECKING:
-    from madbench.errors import MadbenchError
 
 
 def report_command(
@@ -66,27 +63,23 @@ def report_command(
     ] = None,
 ) -> None:
     """Compare what has been run: tables with intervals, differences and costs."""
-    from madbench.errors import MadbenchError
     from madbench.report import report
 
-    try:
-        text = report(
-            dirs or [Path("runs")],
-            format=format,
-            baseline=baseline,
-            out=out,
-            published=published,
-            strict=strict,
-            check=check,
-            include_limited=include_limited,
-            interval=interval,
-            board=board,
-            min_group=min_group,
-            figures=figures,
-            mixed=mixed,
-        )
-    except MadbenchError as error:
-        raise _one_line(error) from None
+    text = report(
+        dirs or [Path("runs")],
+        format=format,
+        baseline=baseline,
+        out=out,
+        published=published,
+        strict=strict,
+        check=check,
+        include_limited=include_limited,
+        interval=interval,
+        board=board,
+        min_group=min_group,
+        figures=figures,
+        mixed=mixed,
+    )
     if figures is not None:
         typer.echo(f"wrote figures to {figures}", err=True)
     if check is not None:
@@ -95,11 +88,3 @@ def report_command(
         typer.echo(f"wrote {out}", err=True)
     else:
         typer.echo(text, nl=False)
-
-
-def _one_line(error: MadbenchError) -> MadbenchError:
-    """The list behind an error's first line (what is missing, what changed) goes to the screen, the line stays the error."""
-    first, *details = error.what.split("\n")
-    for line in details:
-        typer.echo("".join(sign if sign.isprintable() else repr(sign)[1:-1] for sign in line), err=True)
-    return type(error)(first.rstrip(":"), fix=error.fix, where=error.where) if details else error

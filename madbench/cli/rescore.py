@@ -27,7 +27,7 @@ def rescore_command(
     import json
     from dataclasses import asdict
 
-    from madbench.errors import DataMissing
+    from madbench.errors import DataMissing, one_line
     from madbench.harness.rescore import rescore_cell
     from madbench.harness.verify import Verifier, sources_at_hand
     from madbench.report.records import cell_folders, read_record
@@ -44,7 +44,7 @@ def rescore_command(
         typer.echo(json.dumps([{**asdict(cell), "state": cell.state} for cell in cells], indent=1))
     else:
         for cell in cells:
-            typer.echo(f"{cell.state:<8} {cell.cell}" + (f": {cell.left}" if cell.left else ""))
+            typer.echo(f"{cell.state:<8} {cell.cell}" + (f": {one_line(cell.left)}" if cell.left else ""))
             for change in cell.changes if not cell.left else []:
                 typer.echo(f"         {change}")
         counts = [f"{sum(one.state == state for one in cells)} {state}" for state in ("same", "changed", "left")]

@@ -86,7 +86,6 @@ CacheSize = Annotated[
     ),
 ]
 Quiet = Annotated[bool, typer.Option("--quiet", "-q", help="No progress and no board.")]
-Debug = Annotated[bool, typer.Option("--debug", hidden=True, envvar="MADBENCH_DEBUG")]
 
 
 def run_command(
@@ -150,6 +149,7 @@ def plan_command(
 
 
 def _run_or_plan(**given: Any) -> None:
+    from madbench.cli.errors import show_errors
     from madbench.errors import Interrupted, UsageError
     from madbench.harness import run
 
@@ -190,10 +190,7 @@ def _run_or_plan(**given: Any) -> None:
         typer.echo(plan_text(result.plan, Path(given["out"])), nl=False)
     else:
         _print_result(result, given["quiet"])
-    for error in dict.fromkeys(result.errors):
-        typer.echo(f"error: {error}", err=True)
-        if error.fix:
-            typer.echo(f"fix: {error.fix}", err=True)
+    show_errors(result.errors)
     if result.exit_code:
         raise typer.Exit(result.exit_code)
 

@@ -15,6 +15,7 @@ def status_command(
     """Show which cells are done, failed, running or unfinished."""
     import json
 
+    from madbench.errors import one_line
     from madbench.harness.status import cell_states
 
     states = cell_states(directory)
@@ -22,7 +23,7 @@ def status_command(
         typer.echo(json.dumps(states, indent=1))
         return
     for one in states:
-        typer.echo(f"{one['state']:<10} {one['cell']}" + (f": {one['detail']}" if one["detail"] else ""))
+        typer.echo(f"{one['state']:<10} {one['cell']}" + (f": {one_line(one['detail'])}" if one["detail"] else ""))
     counts = {
         state: sum(one["state"] == state for one in states) for state in ("done", "failed", "running", "unfinished")
     }

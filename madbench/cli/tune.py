@@ -47,6 +47,7 @@ def tune_command(
     """
     import json
 
+    from madbench.cli.errors import show_errors
     from madbench.errors import Interrupted, UsageError
     from madbench.harness.device import resolve_precision
     from madbench.harness.tuning import TuneRequest
@@ -84,10 +85,7 @@ def tune_command(
     except KeyboardInterrupt:
         raise Interrupted("interrupted", fix="the same command again goes on where this one stopped") from None
     typer.echo(json.dumps(as_content(result), indent=1) if as_json else as_text(result))
-    for error in dict.fromkeys(result.errors):
-        typer.echo(f"error: {error}", err=True)
-        if error.fix:
-            typer.echo(f"fix: {error.fix}", err=True)
+    show_errors(result.errors)
     if result.errors:
         raise typer.Exit(1)
 

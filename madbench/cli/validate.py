@@ -16,6 +16,7 @@ def validate_command(
 
     Every problem is told with its file and line; exit code 2 when a file would not run.
     """
+    from madbench.cli.errors import show_error
     from madbench.errors import MadbenchError
     from madbench.plugins import load_plugin
 
@@ -27,7 +28,7 @@ def validate_command(
             typer.echo(f"ok: {file}: {validate_file(file)}")
         except MadbenchError as error:
             failed.append(error)
-            typer.echo(f"error: {error}" + (f"\nfix: {error.fix}" if error.fix else ""), err=True)
+            show_error(error)
     if failed:
         raise typer.Exit(max(error.exit_code for error in failed))
 

@@ -32,6 +32,7 @@ def verify_command(
     import json
     from dataclasses import asdict
 
+    from madbench.errors import one_line
     from madbench.report.pack import unpacked
 
     with unpacked(directory) as folder:
@@ -42,14 +43,14 @@ def verify_command(
         typer.echo(json.dumps({"cells": listed, "failed": failed, "notes": [*notes, HONEST]}, indent=1))
     else:
         for cell in cells:
-            typer.echo(f"{cell.state:<8} {cell.cell}: {_said(cell)}")
+            typer.echo(f"{cell.state:<8} {cell.cell}: {one_line(_said(cell))}")
         for name in failed:
             typer.echo(f"failed   {name}: no record")
         for note in notes:
             typer.echo(f"note: {note}")
         for cell in wrong:
             for problem in cell.problems:
-                typer.echo(f"problem: {cell.cell}: {problem}")
+                typer.echo(f"problem: {cell.cell}: {one_line(problem)}")
         typer.echo(f"note: {HONEST}")
         typer.echo(_summary(cells, failed))
     if wrong:

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from madbench.errors import ConfigError, DataError, did_you_mean
-from madbench.files import read_json, sha256_of, sha256_of_file, write_json
+from madbench.files import recall_json, remember_json, sha256_of, sha256_of_file
 from madbench.home import home
 from madbench.protocols.schema import Condition
 from madbench.tasks.contract import LegPredictions, Row, Scores, Shift, ShiftInputs, Task
@@ -211,14 +211,13 @@ def _listed(task, source, shift, parent, inputs, files, read, code) -> tuple[Row
         splits = [split for split in ("train", parent.split) if has_split(source.layout, split)]
         named = [task.name, shift.name, shift.version, parent.split, fingerprint(source.layout, splits), files, code]
         key = home() / "shifts" / f"{sha256_of(named)}.json"
-    if key is not None and key.is_file():
-        ids = read_json(key)
-    else:
+    ids = None if key is None else recall_json(key)
+    if ids is None:
         # A --limit must not change which rows are hard: the list is made from the whole split.
         whole = parent.rows if parent.split is None else read(parent.split)
         ids = list(shift.apply(whole, inputs))
         if key is not None:
-            write_json(key, ids)
+            remember_json(key, ids)
     wanted = set(ids)
     return tuple(row for row in parent.rows if row.example_id in wanted)
 

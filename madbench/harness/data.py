@@ -17,7 +17,7 @@ from typing import Any
 
 import madbench
 from madbench.errors import DataMissing, NotComparable
-from madbench.files import read_json, sha256_of, sha256_of_file, write_json
+from madbench.files import recall_json, remember_json, sha256_of, sha256_of_file
 from madbench.harness.audit import audit, sentences
 from madbench.harness.conditions import Carving, ConditionRows, build_conditions, content_of
 from madbench.harness.tuning_protocol import carving
@@ -218,11 +218,10 @@ def digest(source: Source, protocol: Protocol, draw: int, limit: int | None) -> 
         ]
     )
     file = home() / "plans" / f"{key}.json"
-    if file.is_file():
-        found = read_json(file)
-    else:
+    found = recall_json(file)
+    if found is None:
         found = _digest(source, protocol, content, load_data(source, protocol, draw, limit))
-        write_json(file, found)
+        remember_json(file, found)
     _refuse_overlap(found, protocol, task.name)
     return found
 

@@ -9,6 +9,8 @@ import sys
 import time
 from typing import Any, TextIO
 
+from madbench.errors import one_line
+
 PLAIN_SECONDS = 10.0
 
 
@@ -47,7 +49,8 @@ class Lines:
 
     def failed(self, label: str, error: str) -> None:
         self.ended += 1
-        self.say(f"[{self.ended}/{self.cells}] {label}: FAILED: {error}")
+        first, *more = error.split("\n")
+        self.say(f"[{self.ended}/{self.cells}] {label}: FAILED: {one_line(first)}{' ...' if more else ''}")
 
     def _seconds(self, label: str) -> str:
         return f"{time.monotonic() - self._started[label]:.0f} s"

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from madbench.errors import DataMissing
-from madbench.files import read_json, sha256_of, write_json
+from madbench.files import recall_json, remember_json, sha256_of
 from madbench.harness.data import read_rows
 from madbench.home import home
 from madbench.registry import TASKS
@@ -71,8 +71,9 @@ def _sample(source: Source, split: str) -> list[str]:
     """Names of region files of a split, evenly out of all; remembered, so that the rows are read once."""
     content = fingerprint(source.layout, [split])
     file = home() / "plans" / f"regions-{sha256_of([source.task, split, content, SAMPLE])}.json"
-    if file.is_file():
-        return read_json(file)
+    known = recall_json(file)
+    if known is not None:
+        return known
     folder = source.layout.regions
     names = sorted(
         {
@@ -82,5 +83,5 @@ def _sample(source: Source, split: str) -> list[str]:
         }
     )
     chosen = [names[place * len(names) // SAMPLE] for place in range(SAMPLE)] if len(names) > SAMPLE else names
-    write_json(file, chosen)
+    remember_json(file, chosen)
     return chosen

@@ -5,6 +5,7 @@ What a model needs and can do is read here too. Imports no torch for built-in mo
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
@@ -39,11 +40,15 @@ def traits_of(file: ModelFile) -> Traits:
         return Traits(frozenset(file.needs), file.uses_select is not False, tasks, precisions)
     adapter = ADAPTERS.load(file.adapter)
     return Traits(
-        adapter.needs if file.needs is None else frozenset(file.needs),
+        frozenset(adapter.needs if file.needs is None else file.needs),
         adapter.uses_select if file.uses_select is None else file.uses_select,
-        adapter.tasks if file.only_tasks is None else tuple(file.only_tasks),
+        _tuple(adapter.tasks if file.only_tasks is None else file.only_tasks),
         adapter.precisions,
     )
+
+
+def _tuple(names: Sequence[str] | None) -> tuple[str, ...] | None:
+    return None if names is None else tuple(names)
 
 
 def resolved_spec(file: ModelFile, task: str, profile: str, overrides: Mapping[str, Any]) -> ModelSpec:
@@ -71,9 +76,13 @@ def _check_options(schema: Any, spec: ModelSpec) -> None:
         problems = []
         for one in error.errors():
             path = ".".join(["options", *map(str, one["loc"])])
-            known = _fields_at(schema, one["loc"][:-1])
-            hint = did_you_mean(str(one["loc"][-1]), known) if one["type"] == "extra_forbidden" else ""
-            problems.append(f"{path}: {one['msg'].lower()}" + (f"; {hint}" if hint else ""))
+            hint, told = "", one["msg"].lower()
+            if one["type"] == "extra_forbidden":
+                hint = did_you_mean(str(one["loc"][-1]), _fields_at(schema, one["loc"][:-1]))
+            elif one["type"] == "literal_error":
+                hint = did_you_mean(str(one["input"]), re.findall(r"'([^']*)'", one["ctx"]["expected"]))
+                told += f", got {one['input']!r}"
+            problems.append(f"{path}: {told}" + (f"; {hint}" if hint else ""))
         raise ConfigError(
             f"model '{spec.name}': " + "; ".join(problems), fix="correct the model file, or what --set gives"
         ) from None

@@ -14,14 +14,16 @@ This module imports no torch: an adapter decides for itself what it needs.
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Literal
 
 import numpy as np
 
-from madbench.registry import ADAPTERS
+from madbench.errors import UsageError, did_you_mean
+from madbench.protocols.schema import KEBAB
+from madbench.registry import ADAPTERS, TASKS
 from madbench.tasks.contract import Split, TaskInfo
 
 NEEDS = frozenset({"image", "regions", "text"})
@@ -154,13 +156,42 @@ class ModelAdapter:
 
 
 def register_model(name: str) -> Callable[[type], type]:
-    """Class decorator: make an adapter known under a name. Raises UsageError when the name is taken."""
+    """Class decorator: make an adapter known under a name.
+
+    Raises UsageError when the name is taken or not kebab-case, for a class that is no ModelAdapter, and for `needs` and
+    `tasks` that nobody knows.
+    """
 
     def add(adapter: type) -> type:
+        problem, fix = next(_wrong(name, adapter), (None, ""))
+        if problem is not None:
+            where = source_file(adapter) if isinstance(adapter, type) else None
+            raise UsageError(f"register_model({name!r}): {problem}", fix=fix, where=where)
         ADAPTERS.register(name, adapter, origin=source_file(adapter) or adapter.__module__)
         return adapter
 
     return add
+
+
+def _wrong(name: Any, adapter: Any) -> Iterator[tuple[str, str]]:
+    """What would only show once a run has begun: (problem, cure)."""
+    if not isinstance(name, str) or not KEBAB.match(name):
+        yield "model names are kebab-case", "e.g. my-model"
+    if not isinstance(adapter, type) or not issubclass(adapter, ModelAdapter):
+        yield f"{getattr(adapter, '__name__', adapter)} is no ModelAdapter", "derive it from madbench.ModelAdapter"
+        return
+    known = {"needs": sorted(NEEDS), "tasks": TASKS.names()}
+    for trait, names in known.items():
+        given = getattr(adapter, trait)
+        if given is None and trait == "tasks":
+            continue
+        if isinstance(given, str) or not isinstance(given, Collection):
+            yield f"{trait} is {given!r}, expected a collection of names", f"out of {', '.join(names)}"
+            continue
+        for one in given:
+            if one not in names:
+                hint = did_you_mean(str(one), names)
+                yield f"{trait} has {one!r}" + (f"; {hint}" if hint else ""), f"use {', '.join(names)}"
 
 
 def source_file(adapter: type) -> str | None:

@@ -68,3 +68,9 @@ def test_quiet_tells_failures_only():
     lines.started("x")
     lines.failed("x", "no")
     assert stream.getvalue() == "[1/1] x: FAILED: no\n"
+
+
+def test_what_an_adapter_says_is_one_plain_line():
+    stream = io.StringIO()
+    Lines(1, stream).failed("x", "ValueError: a\x1b[2Jb\rc\n  second line")
+    assert stream.getvalue() == "[1/1] x: FAILED: ValueError: a\\x1b[2Jb\\rc ...\n"

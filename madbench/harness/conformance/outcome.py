@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import os
 import time
 import traceback
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 
-from madbench.errors import MadbenchError
+from madbench.errors import MadbenchError, debugging
 from madbench.harness.provenance import peak_memory, reset_peak_memory
 
 
@@ -35,7 +34,7 @@ def adapter_code(what: str, source: str | None) -> Iterator[None]:
 
 def show_if_debugging(error: BaseException) -> None:
     """With --debug the whole traceback goes to stderr, and the checks go on."""
-    if os.environ.get("MADBENCH_DEBUG"):
+    if debugging():
         traceback.print_exception(error)
 
 
