@@ -11,10 +11,10 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import Any, Protocol
 
 from madbench.errors import MadbenchError, UsageError
-from madbench.harness.execution import Chain, Execution, Outcome, attempt
+from madbench.harness.execution import POLL_SECONDS, Chain, Execution, Outcome, attempt
+from madbench.harness.locks import Busy, is_locked
 from madbench.harness.progress import Lines
 
-POLL_SECONDS = 1.0
 LOGS = ".jobs"  # below the results folder: what jobs print
 
 Errors = list[MadbenchError | None]  # one for each cell of a chain that was tried
@@ -40,23 +40,39 @@ def run_elsewhere(
     submit: Submit, chains: Sequence[Chain], how: Execution, parameters: Mapping[str, Any], display: Lines
 ) -> Outcome:
     """Submit a job for each chain, and wait. The first failure cancels what is left, unless `keep_going`; so does ^C."""
-    outcome = Outcome()
-    jobs = submit(chains, how, parameters)
-    waiting = dict(zip(jobs, chains, strict=True))
-    display.say(f"submitted {len(jobs)} jobs: {jobs[0].name}{' ...' if len(jobs) > 1 else ''}")
+    outcome, waiting, held = Outcome(), {}, []
+    to_submit = list(chains)
     try:
-        while waiting:
+        while to_submit or waiting or held:
+            if to_submit:
+                jobs = submit(to_submit, how, parameters)
+                display.say(f"submitted {len(jobs)} jobs: {jobs[0].name}{' ...' if len(jobs) > 1 else ''}")
+                waiting.update(zip(jobs, to_submit, strict=True))
             for job in [job for job in waiting if job.ended()]:
-                _take(job, waiting.pop(job), outcome, display)
+                held += _take(job, waiting.pop(job), outcome, display)
             if outcome.failed and not how.keep_going:
                 break
-            if waiting:
+            to_submit = [] if waiting else _free(held, how, outcome, display)
+            if waiting or held:
                 time.sleep(POLL_SECONDS)
     finally:
         for job in waiting:
             job.cancel()
-    outcome.not_started += sum(len(chain) for chain in waiting.values())
+    outcome.not_started += sum(len(chain) for chain in (*waiting.values(), *held))
     return outcome
+
+
+def _free(held: list[Chain], how: Execution, outcome: Outcome, display: Lines) -> list[Chain]:
+    """What other runs had and have no more, less what they finished; it is taken out of `held`."""
+    free = [chain for chain in held if not is_locked(how.store.folder(chain[0]).path)]
+    left = []
+    for chain in free:
+        held.remove(chain)
+        while chain and how.store.finished(chain[0]):
+            outcome.take(chain[0], None, display)
+            chain = chain[1:]
+        left += [chain] if chain else []
+    return left
 
 
 def run_chain(chain: Chain, how: Execution, folder: str) -> Errors:
@@ -74,20 +90,23 @@ def run_chain(chain: Chain, how: Execution, folder: str) -> Errors:
     return errors
 
 
-def _take(job: Job, chain: Chain, outcome: Outcome, display: Lines) -> None:
+def _take(job: Job, chain: Chain, outcome: Outcome, display: Lines) -> list[Chain]:
+    """Note what came of a job. Returns what of its chain another run was working on, as a chain, or nothing."""
     try:
         errors = job.result()
     except Exception as problem:  # killed, out of time, out of memory: the cluster says it in many words
         last = next((line for line in reversed(str(problem).splitlines()) if line.strip()), type(problem).__name__)
         errors = [MadbenchError(f"{job.name} ended without a result: {last.strip()}", fix="run it again; it goes on")]
+    if errors and isinstance(errors[-1], Busy):
+        held = chain[len(errors) - 1 :]
+        display.elsewhere(held[0].label)
+        errors, chain = errors[:-1], chain[: len(errors) - 1]
+    else:
+        held = ()
     for cell, error in zip(chain, errors, strict=False):
-        if error is None:
-            display.finished(cell.label)
-            outcome.done.append(cell)
-        else:
-            display.failed(cell.label, str(error))
-            outcome.failed.append((cell, error))
+        outcome.take(cell, error, display)
     outcome.not_started += len(chain) - len(errors)
+    return [held] if held else []
 
 
 # --------------------------------------------------------------------------- Slurm

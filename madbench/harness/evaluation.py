@@ -15,7 +15,8 @@ import numpy as np
 from madbench.errors import MadbenchError
 from madbench.harness.conditions import ConditionRows, score_all
 from madbench.harness.following import predict_together
-from madbench.harness.store import MOST_SCORES_STORED, CellFolder, write_predictions
+from madbench.harness.prediction_files import MOST_SCORES_STORED, write_predictions
+from madbench.harness.store import CellFolder
 from madbench.tasks.contract import AnswerSpace, LegPredictions, Row, Split, Task, opaque_id
 
 SELECT = "select"

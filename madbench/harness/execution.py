@@ -2,15 +2,20 @@
 
 from __future__ import annotations
 
+import traceback
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-from madbench.errors import MadbenchError
+from madbench.errors import MadbenchError, debugging
 from madbench.harness.cell import Cell
+from madbench.harness.locks import Busy
 from madbench.harness.processes import lost_others, wait_for_the_end
+from madbench.harness.progress import Lines
 from madbench.harness.runner import Settings, run_cell
-from madbench.harness.store import Store
+from madbench.harness.store import ERROR, Store
+
+POLL_SECONDS = 1.0  # for a cell that another process works on
 
 Chain = tuple[Cell, ...]  # cells of one training: the first trains, the others predict what is missing
 
@@ -22,6 +27,15 @@ class Outcome:
     done: list[Cell] = field(default_factory=list)
     failed: list[tuple[Cell, MadbenchError]] = field(default_factory=list)
     not_started: int = 0
+
+    def take(self, cell: Cell, error: MadbenchError | None, display: Lines) -> None:
+        """Note, and show, how a cell ended."""
+        if error is None:
+            display.finished(cell.label)
+            self.done.append(cell)
+        else:
+            display.failed(cell.label, str(error))
+            self.failed.append((cell, error))
 
 
 @dataclass(frozen=True)
@@ -41,22 +55,30 @@ class Execution:
 
 
 def attempt(cell: Cell, how: Execution, progress: Callable[[int, int, str], None]) -> MadbenchError | None:
-    """Run one cell; an error is written beside it and returned."""
-    folder = how.store.folder(cell)
+    """Run one cell; an error is written beside it and returned. Busy, of a cell that another process has, is not written."""
     try:
         run_cell(cell, how.store, how.settings, progress)
-    except Exception as error:
+    except Busy as busy:
+        return busy
+    except (Exception, SystemExit) as error:  # an adapter may do anything, and one cell is no reason to end all
+        if debugging():
+            traceback.print_exception(error)
         if lost_others(error):
             wait_for_the_end()
             error = MadbenchError("another process of this training ended", fix="run it again; it goes on from here")
-        try:
-            folder.path.mkdir(parents=True, exist_ok=True)
-            folder.write_error(error)
-        except OSError:
-            pass  # whatever kept the cell from writing is the error to tell
+        note_error(cell, how.store, error)
         if isinstance(error, MadbenchError):
             return error
         return MadbenchError(
-            f"{type(error).__name__}: {error}", fix=f"see the traceback in {folder.path / 'error.json'}"
+            f"{type(error).__name__}: {error}", fix=f"see the traceback in {how.store.folder(cell).path / ERROR}"
         )
     return None
+
+
+def note_error(cell: Cell, store: Store, error: BaseException) -> None:
+    """Leave error.json in a cell's folder, unless another process has taken the cell over meanwhile."""
+    try:
+        with store.locked(cell, patience=0) as folder:
+            folder.write_error(error)
+    except (Busy, OSError):
+        pass  # whatever keeps the cell from being written is the error to tell

@@ -6,6 +6,8 @@ Cells of one training form a chain that stays together: the first trains, the ot
 from __future__ import annotations
 
 import os
+import time
+from collections import deque
 from collections.abc import Sequence
 from typing import Any
 
@@ -14,7 +16,8 @@ import yaml
 from madbench.errors import UsageError
 from madbench.harness.cell import Cell
 from madbench.harness.device import gpu_names, may_have_gpu
-from madbench.harness.execution import Chain, Execution, Outcome, attempt
+from madbench.harness.execution import POLL_SECONDS, Chain, Execution, Outcome, attempt
+from madbench.harness.locks import Busy, is_locked
 from madbench.harness.processes import launched
 from madbench.harness.progress import Lines
 from madbench.harness.workers import Pool
@@ -106,18 +109,24 @@ def _with_others(chains: Sequence[Chain], how: Execution, display: Lines) -> Out
 
 
 def _in_process(chains: Sequence[Chain], how: Execution, display: Lines) -> Outcome:
-    outcome = Outcome()
-    cells = [cell for chain in chains for cell in chain]
-    for place, cell in enumerate(cells):
-        display.started(cell.label)
-        error = attempt(cell, how, lambda *progress, label=cell.label: display.progress(label, *progress))
-        if error is None:
-            display.finished(cell.label)
-            outcome.done.append(cell)
-            continue
-        display.failed(cell.label, str(error))
-        outcome.failed.append((cell, error))
-        if not how.keep_going:
-            outcome.not_started = len(cells) - place - 1
-            break
+    """One after the other; what another process works on is left for the end, and waited for."""
+    outcome, waiting, told = Outcome(), deque(chains), set()
+    while waiting:
+        chain = waiting.popleft()
+        for place, cell in enumerate(chain):
+            if cell.run_id in told and is_locked(how.store.folder(cell).path):
+                time.sleep(POLL_SECONDS)
+                waiting.append(chain[place:])
+                break
+            display.started(cell.label)
+            error = attempt(cell, how, lambda *progress, label=cell.label: display.progress(label, *progress))
+            if isinstance(error, Busy):
+                display.elsewhere(cell.label)
+                told.add(cell.run_id)
+                waiting.append(chain[place:])  # the whole rest: it needs what this one trains
+                break
+            outcome.take(cell, error, display)
+            if error is not None and not how.keep_going:
+                outcome.not_started = len(chain) - place - 1 + sum(map(len, waiting))
+                return outcome
     return outcome

@@ -18,9 +18,10 @@ from madbench.harness.cell import Cell
 from madbench.harness.conditions import ConditionRows, score_all
 from madbench.harness.data import CellData, choose_sources, digest, load_data
 from madbench.harness.evaluation import plain
+from madbench.harness.prediction_files import read_predictions, write_predictions
 from madbench.harness.records import Fitted, build_external_record, cell_manifest, metric_versions
 from madbench.harness.selection import chosen_steps
-from madbench.harness.store import Store, read_predictions, write_predictions
+from madbench.harness.store import Store
 from madbench.models.adapter import Account
 from madbench.models.load import MODELS, added_adapters
 from madbench.models.spec import ModelSpec

@@ -12,6 +12,7 @@ from typing import Any, TextIO
 from madbench.errors import one_line
 
 PLAIN_SECONDS = 10.0
+ELSEWHERE = "another process works on it; it comes last, if it is not done by then"
 
 
 class Lines:
@@ -51,6 +52,10 @@ class Lines:
         self.ended += 1
         first, *more = error.split("\n")
         self.say(f"[{self.ended}/{self.cells}] {label}: FAILED: {one_line(first)}{' ...' if more else ''}")
+
+    def elsewhere(self, label: str) -> None:
+        """Another process works on a cell: it is done last, or waited for. Said with --quiet too: it may take hours."""
+        Lines.say(self, f"      {label}: {ELSEWHERE}")
 
     def _seconds(self, label: str) -> str:
         return f"{time.monotonic() - self._started[label]:.0f} s"
@@ -107,6 +112,10 @@ class Live(Lines):
     def failed(self, label: str, error: str) -> None:
         self._remove(label)
         super().failed(label, error)
+
+    def elsewhere(self, label: str) -> None:
+        self._remove(label)
+        self.say(f"      {label}: {ELSEWHERE}")
 
     def _remove(self, label: str) -> None:
         if label in self._bar_of:

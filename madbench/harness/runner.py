@@ -52,11 +52,11 @@ def run_cell(
     """
     one_thread()
     with store.locked(cell) as folder:
-        done = store.done(cell)
-        if done is not None and not settings.overwrite:
-            return done
         if settings.overwrite:
             folder.clear()
+        elif (done := store.done(cell)) is not None:
+            return done
+        folder.forget_error()  # of an earlier attempt, which would show a running cell as a failed one
         started = datetime.now(UTC)
         device = resolve_device(settings.device)
         reset_peak_memory(device)

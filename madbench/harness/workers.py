@@ -6,12 +6,14 @@ import multiprocessing
 import os
 import signal
 import time
+from collections import deque
 from collections.abc import Sequence
 from multiprocessing.connection import Connection, wait
 
 from madbench.errors import MadbenchError
 from madbench.harness.cell import Cell
-from madbench.harness.execution import Chain, Execution, Outcome, attempt
+from madbench.harness.execution import POLL_SECONDS, Chain, Execution, Outcome, attempt, note_error
+from madbench.harness.locks import Busy, is_locked
 from madbench.harness.processes import end_with
 from madbench.harness.progress import Lines
 
@@ -42,11 +44,13 @@ class Pool:
 
     def __init__(self, chains: Sequence[Chain], how: Execution, display: Lines, jobs: int, gpus: Sequence[str] = ()):
         self.waiting = list(chains)
+        self.elsewhere: deque[Chain] = deque()  # what other runs work on; tried again when nothing else is left
         self.gpus = gpus
         self.how, self.display, self.jobs = how, display, jobs
         self.outcome = Outcome()
         self.stopping = False
         self.tasks_given: set[str] = set()
+        self.told: set[str] = set()
 
     def run(self) -> Outcome:
         # Workers read these when they start torch; sums then do not depend on the number of cores.
@@ -67,7 +71,7 @@ class Pool:
         finally:
             for worker in workers:
                 worker.process.join(timeout=10)
-        self.outcome.not_started = sum(len(chain) for chain in self.waiting)
+        self.outcome.not_started = sum(len(chain) for chain in (*self.waiting, *self.elsewhere))
         return self.outcome
 
     def _gpu(self, number: int) -> str | None:
@@ -75,8 +79,11 @@ class Pool:
 
     def _next(self, worker: _Worker) -> None:
         """Another chain for a worker, of the task whose rows it has read if there is one; None ends it."""
-        if self.stopping or not self.waiting:
+        if self.stopping or not (self.waiting or self.elsewhere):
             worker.give(None)
+            return
+        if not self.waiting:
+            worker.give(self.elsewhere.popleft())
             return
         place = next((at for at, chain in enumerate(self.waiting) if chain[0].task == worker.task), 0)
         if worker.task is None:  # spread the tasks over the workers
@@ -99,18 +106,23 @@ class Pool:
         elif kind == "ended":
             worker.place += 1
             self._ended(cell, content)
+        elif kind == "busy":
+            self._busy(worker, cell)
         elif kind == "idle":
             self._not_started(worker)
             self._next(worker)
 
     def _ended(self, cell: Cell, error: MadbenchError | None) -> None:
-        if error is None:
-            self.display.finished(cell.label)
-            self.outcome.done.append(cell)
-            return
-        self.display.failed(cell.label, str(error))
-        self.outcome.failed.append((cell, error))
-        self.stopping = self.stopping or not self.how.keep_going
+        self.outcome.take(cell, error, self.display)
+        self.stopping = self.stopping or (error is not None and not self.how.keep_going)
+
+    def _busy(self, worker: _Worker, cell: Cell) -> None:
+        """Another run works on a cell: it and the rest of its chain, which needs what it trains, come last."""
+        if cell.run_id not in self.told:
+            self.display.elsewhere(cell.label)
+        self.told.add(cell.run_id)
+        self.elsewhere.append(worker.chain[worker.place :])
+        worker.chain = worker.chain[: worker.place]
 
     def _not_started(self, worker: _Worker) -> None:
         rest = worker.chain[worker.place :]
@@ -125,9 +137,7 @@ class Pool:
             f"the worker process ended with code {worker.process.exitcode}",
             fix="it may have run out of memory: try --jobs 1",
         )
-        folder = self.how.store.folder(cell)
-        folder.path.mkdir(parents=True, exist_ok=True)
-        folder.write_error(error)
+        note_error(cell, self.how.store, error)
         self._ended(cell, error)
         worker.chain = None
         self.stopping = True
@@ -143,10 +153,19 @@ def _work(pipe: Connection, how: Execution, parent: int, gpu: str | None) -> Non
 
     for plugin in how.plugins:
         load_plugin(plugin)
+    told: set[str] = set()
     while (chain := pipe.recv()) is not None:
         for cell in chain:
+            if cell.run_id in told and is_locked(how.store.folder(cell).path):
+                time.sleep(POLL_SECONDS)
+                pipe.send(("busy", None))
+                break
             pipe.send(("started", None))
             error = attempt(cell, how, _Throttled(pipe))
+            if isinstance(error, Busy):
+                told.add(cell.run_id)
+                pipe.send(("busy", None))
+                break
             pipe.send(("ended", error))
             if error is not None and not how.keep_going:
                 break

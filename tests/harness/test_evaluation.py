@@ -9,7 +9,8 @@ import pytest
 from madbench.errors import MadbenchError
 from madbench.harness.conditions import build_conditions
 from madbench.harness.evaluation import Evaluation, check_output
-from madbench.harness.store import CellFolder, read_predictions
+from madbench.harness.prediction_files import read_predictions
+from madbench.harness.store import CellFolder
 from madbench.protocols.schema import Condition
 from madbench.tasks.contract import (
     AnswerSpace,

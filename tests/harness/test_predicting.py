@@ -18,7 +18,7 @@ from madbench.harness.predicting import (
     write_split_predictions,
     write_submission,
 )
-from madbench.harness.store import read_predictions
+from madbench.harness.prediction_files import read_predictions
 
 
 @pytest.fixture

@@ -77,18 +77,6 @@ def test_ctrl_c_exits_130_and_says_how_to_go_on(bench):
     assert running.returncode == 130 and "the same command again goes on" in error
 
 
-def test_two_processes_do_not_share_a_cell(bench, monkeypatch):
-    from madbench.errors import MadbenchError
-    from madbench.harness import store
-
-    monkeypatch.setattr(store, "LOCK_SECONDS", 0.1)
-    cell = bench.run(dry_run=True).plan.cells[0].cell
-    one, other = store.Store(bench.out), store.Store(bench.out)
-    with one.locked(cell), pytest.raises(MadbenchError, match="another process is working on stepper"):
-        other.locked(cell).__enter__()
-    assert bench.run().exit_code == 0
-
-
 def test_status_tells_done_failed_and_unfinished(bench):
     from madbench.harness.status import cell_states
 

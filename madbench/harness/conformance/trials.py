@@ -17,8 +17,9 @@ from madbench.harness.conformance.predictions import Predictions, taken
 from madbench.harness.conformance.watch import Watch, seed_everything
 from madbench.harness.data import load_data
 from madbench.harness.evaluation import check_output
+from madbench.harness.prediction_files import read_predictions
 from madbench.harness.runner import Job, Settings, run_cell
-from madbench.harness.store import CellFolder, Store, read_predictions
+from madbench.harness.store import CellFolder, Store
 from madbench.models.adapter import Account, ModelAdapter
 from madbench.tasks.contract import Example, LegPredictions, Row, Split, opaque_id
 
