@@ -114,7 +114,7 @@ def run(
         if outcome.not_started:
             display.say(f"{outcome.not_started} cells were not started (--on-error continue goes on after a failure)")
     failed = tuple(error for _, error in outcome.failed)
-    finished = [one.cell for one in plan.cells if store.done(one.cell) is not None]
+    finished = [one.cell for one in plan.cells if store.finished(one.cell)]
     return RunResult(
         plan,
         request.out,

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from madbench.errors import MadbenchError, UsageError
+from madbench.errors import DataMalformed, MadbenchError, UsageError
 from madbench.harness.audit import refuse_exposed
 from madbench.harness.cell import Cell
 from madbench.harness.data import choose_sources, digest
@@ -18,7 +18,7 @@ from madbench.harness.reuse import can_serve
 from madbench.harness.specs import initial_weights, resolved_spec, traits_of
 from madbench.harness.store import Store
 from madbench.models.load import load_model
-from madbench.models.spec import ModelFile
+from madbench.models.spec import ModelFile, ModelSpec
 from madbench.protocols import load_protocol
 from madbench.protocols.schema import Protocol
 from madbench.tasks.sources import Sources, parse_data
@@ -155,9 +155,19 @@ class Cells:
                         precision=self.request.precision if self.request.precision in traits.precisions else "fp32",
                     )
                     refuse_exposed(file.name, cell.exposure)
-                    self.cells.append(PlannedCell(cell, self._state(cell)))
+                    self._take(cell)
         except MadbenchError as error:
-            self.refusals.append(Refusal(file.name, protocol.id, task, error))
+            self._refuse(file, protocol, task, error)
+
+    def _take(self, cell: Cell) -> None:
+        """A cell with its state; one whose own folder cannot be read is refused alone."""
+        try:
+            self.cells.append(PlannedCell(cell, self._state(cell)))
+        except DataMalformed as error:
+            self._refuse(cell.spec, cell.protocol, cell.task, error)
+
+    def _refuse(self, model: ModelFile | ModelSpec, protocol: Protocol, task: str, error: MadbenchError) -> None:
+        self.refusals.append(Refusal(model.name, protocol.id, task, error))
 
     def _state(self, cell: Cell) -> str:
         if self.request.overwrite:

@@ -17,9 +17,10 @@ from madbench.harness.conditions import ConditionRows
 from madbench.harness.data import CellData, choose_sources, digest, load_data
 from madbench.harness.device import one_thread, resolve_device
 from madbench.harness.importing import check_format
+from madbench.harness.prediction_files import read_predictions, scores_column
 from madbench.harness.runner import Job
 from madbench.harness.specs import initial_weights
-from madbench.harness.store import RECORD, CellFolder, Store, read_predictions, scores_column
+from madbench.harness.store import RECORD, CellFolder, Store
 from madbench.harness.trained import trained_model
 from madbench.models.adapter import ModelAdapter
 from madbench.models.spec import ModelSpec
@@ -50,19 +51,26 @@ class SplitPredictions:
 def find_cell(path: Path, split: str | None = None, condition: str | None = None) -> CellFolder:
     """The cell folder `path`, or the only one below it that has the split or condition.
 
-    Raises DataMissing when there is none, UsageError listing them when there are several.
+    Raises DataMissing when there is none (DataMalformed when there is one that cannot be read), UsageError listing them
+    when there are several.
     """
     if not path.is_dir():
         raise DataMissing(f"there is no folder {path}", fix="name the folder of a finished cell")
     if (path / RECORD).is_file():
         return CellFolder(path)
     cells = [CellFolder(file.parent) for file in sorted(path.glob(f"**/{RECORD}"))]
-    fitting = []
+    fitting, broken = [], []
     for cell in cells:
-        record = cell.record()
+        try:
+            record = cell.record()
+        except DataMalformed as error:
+            broken.append(error)
+            continue
         has_condition = condition is None or any(one["name"] == condition for one in record["conditions"])
         if has_condition and (split is None or split in TASKS.load(record["task"]).splits):
             fitting.append(cell)
+    if broken and not fitting:
+        raise broken[0]
     if not fitting:
         wanted = f" with the split {split}" if split else f" with the condition {condition}" if condition else ""
         raise DataMissing(f"no finished cell{wanted} below {path}", fix="see `madbench list runs`")
