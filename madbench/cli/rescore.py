@@ -27,19 +27,22 @@ def rescore_command(
     import json
     from dataclasses import asdict
 
-    from madbench.errors import DataMissing, one_line
-    from madbench.harness.rescore import rescore_cell
+    from madbench.errors import DataMalformed, DataMissing, one_line
+    from madbench.harness.rescore import Rescored, rescore_cell
     from madbench.harness.verify import Verifier, sources_at_hand
     from madbench.report.records import cell_folders, read_record
 
-    records = [read_record(folder) for folder, finished in cell_folders([directory]) if finished]
-    if not records:
+    records, left = [], []
+    for folder, finished in cell_folders([directory]):
+        try:
+            records += [read_record(folder)] if finished else []
+        except DataMalformed as error:
+            left.append(Rescored(_name(folder), left=str(error)))
+    if not records and not left:
         raise DataMissing(f"no records below '{directory}'", fix="name the --out folder of `madbench run`")
     verifier = Verifier(sources_at_hand(data or [], {(one.task, one.source) for one in records}), protocol or [])
     records.sort(key=lambda one: (one.task, one.source, one.protocol, one.run, one.model))
-    cells = [
-        rescore_cell("/".join(one.folder.resolve().parts[-4:]), one.folder, one.content, verifier) for one in records
-    ]
+    cells = [rescore_cell(_name(one.folder), one.folder, one.content, verifier) for one in records] + left
     if as_json:
         typer.echo(json.dumps([{**asdict(cell), "state": cell.state} for cell in cells], indent=1))
     else:
@@ -51,3 +54,7 @@ def rescore_command(
         typer.echo(f"{len(cells)} records: {', '.join(counts)}")
     if any(cell.left for cell in cells):
         raise typer.Exit(3)
+
+
+def _name(folder: Path) -> str:
+    return "/".join(folder.resolve().parts[-4:])

@@ -14,22 +14,23 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
-import numpy as np
-
 import madbench
-from madbench.errors import MadbenchError
-from madbench.files import atomic_path, write_json
+from madbench.errors import DataMissing, MadbenchError, NotComparable
 from madbench.harness.conditions import score_all
 from madbench.harness.data import CellData
 from madbench.harness.digests import RESCORING, broken_digests
 from madbench.harness.evaluation import plain
+from madbench.harness.locks import locked
+from madbench.harness.prediction_files import read_predictions, rewrite_items, stale_items
+from madbench.harness.rescoring_mark import begin, completes
 from madbench.harness.selection import selection_entries
-from madbench.harness.store import CellFolder, read_predictions
+from madbench.harness.store import CellFolder
 from madbench.harness.verify import Verifier
 from madbench.protocols.schema import Protocol
 from madbench.tasks.contract import Scores
 
 Record = Mapping[str, Any]
+SEE = "see `madbench verify`"
 
 
 @dataclass
@@ -49,34 +50,53 @@ def rescore_cell(name: str, folder: Path, record: Record, verifier: Verifier) ->
     """One cell; nothing is written when nothing changes. verifier: where its data come from."""
     found = Rescored(name)
     try:
+        unfinished = _begun(folder, record)
         data, protocol = _data(folder, record, verifier)
-        _rescore(CellFolder(folder), record, data, protocol, found)
+        _rescore(CellFolder(folder), record, data, protocol, found, unfinished)
     except (MadbenchError, OSError, ValueError, KeyError, TypeError) as error:
-        found.left = str(error) if isinstance(error, MadbenchError) else f"{type(error).__name__}: {error}"
+        found.left = _why(error)
     return found
+
+
+def _why(error: Exception) -> str:
+    if not isinstance(error, MadbenchError):
+        return f"{type(error).__name__}: {error}"
+    return f"{error}; {error.fix}" if error.fix else str(error)
+
+
+def _begun(folder: Path, record: Record) -> bool:
+    """Whether an interrupted rescore has to be completed. Raises NotComparable for a cell that was changed otherwise."""
+    broken = broken_digests(folder, record)
+    if broken and not completes(folder, record):
+        raise NotComparable(f"it was changed after the run: {broken[0]}", fix=SEE)
+    return bool(broken)
 
 
 def _data(folder: Path, record: Record, verifier: Verifier) -> tuple[CellData, Protocol]:
     """Raises MadbenchError when the cell cannot or must not be scored again."""
-    waived = _begun(folder)
-    broken = broken_digests(folder, record, waived)
-    if waived and broken:  # new digests beside the old record
-        broken = [one for one in broken if not one.startswith("record.json:")]
-    if broken:
-        raise MadbenchError(f"it was changed after the run: {broken[0]}; see `madbench verify`")
     source = verifier.sources.get((record["task"], record["data"]["source"]))
     if source is None:
-        raise MadbenchError(f"no {record['data']['source']} source of {record['task']} is at hand")
+        raise DataMissing(
+            f"no {record['data']['source']} source of {record['task']} is at hand",
+            fix=f"name it with --data {record['task']}=ROOT",
+        )
     protocol = verifier.protocol(f"{record['protocol']['name']}@{record['protocol']['version']}")
     if protocol.task_hash(record["task"]) != record["protocol"]["task_hash"]:
-        raise MadbenchError(f"the {protocol.id} at hand is not the one that was run")
+        raise NotComparable(
+            f"the {protocol.id} at hand is not the one that was run", fix="name its file with --protocol FILE"
+        )
     again, data = verifier.data(source, protocol, record["draw"], CellFolder(folder).manifest().get("limit"))
     if again["fingerprint"] != record["data"]["fingerprint"]:
-        raise MadbenchError("the annotation files at hand are others than those of the run")
+        raise NotComparable(
+            "the annotation files at hand are others than those of the run",
+            fix=f"name its data with --data {record['task']}=ROOT",
+        )
     return data, protocol
 
 
-def _rescore(folder: CellFolder, record: Record, data: CellData, protocol: Protocol, found: Rescored) -> None:
+def _rescore(
+    folder: CellFolder, record: Record, data: CellData, protocol: Protocol, found: Rescored, unfinished: bool
+) -> None:
     versions = _versions(data, protocol)
     step = next(one["step"] for one in record["selection"] if one["rule"] == record["selection_rule"])
     steps = sorted({one["step"] for one in record["selection"]} | {step})
@@ -84,7 +104,7 @@ def _rescore(folder: CellFolder, record: Record, data: CellData, protocol: Proto
     wanted = [one["name"] for one in record["conditions"] if one["available"]]
     missing = [name for name in wanted if name not in scored[step]]
     if missing:
-        raise MadbenchError(f"the predictions of {', '.join(missing)} are not there")
+        raise DataMissing(f"the predictions of {', '.join(missing)} are not there", fix="run the cell again")
     content = json.loads(json.dumps(record))
     before = []
     for one in content["conditions"]:
@@ -96,14 +116,33 @@ def _rescore(folder: CellFolder, record: Record, data: CellData, protocol: Proto
     chosen = {one["rule"]: one["step"] for one in content["selection"]}
     selection = content["selection"]
     content["selection"] = selection_entries(history, chosen, content["primary"], first_id)
-    if not found.changes and content["selection"] == selection:
+    stored = {one.name: one.rows for one in data.conditions if one.stored}
+    files = {
+        folder.predictions(name, step): (stored[name], one.correct)
+        for step, conditions in scored.items()
+        for name, one in conditions.items()
+        if name in stored and folder.predictions(name, step).is_file()
+    }
+    found.changes += [
+        f"{file.relative_to(folder.path).as_posix()}: {what}"
+        for file, (rows, correct) in files.items()
+        for what in stale_items(file, rows, correct).values()
+    ]
+    if not found.changes and content["selection"] == selection and not unfinished:
         (folder.path / RESCORING).unlink(missing_ok=True)
         return
     at = datetime.now(UTC).isoformat(timespec="seconds").replace("+00:00", "Z")
     earlier = {"replaced_at": at, "by_madbench": madbench.__version__, "conditions": before, "selection": selection}
     content["history"] = [*content.get("history", []), earlier]
-    ids = {one.name: [row.example_id for row in one.rows] for one in data.conditions if one.stored}
-    _write(folder, content, history, scored, ids)
+    with locked(folder.path, found.cell):
+        if folder.record() != record:
+            raise MadbenchError("another process has changed it meanwhile", fix="rescore again")
+        begin(folder, record, list(files))
+        for file, (rows, correct) in files.items():
+            rewrite_items(file, rows, correct)
+        folder.write_history(history)
+        folder.write_record(content)
+        (folder.path / RESCORING).unlink()
 
 
 def _versions(data: CellData, protocol: Protocol) -> dict[str, str]:
@@ -144,56 +183,3 @@ def _history(folder: CellFolder, scored: Mapping[int, Mapping[str, Scores]]) -> 
             conditions[name] = plain(one.metrics)
         points.append({**point, "conditions": conditions})
     return points
-
-
-def _write(
-    folder: CellFolder,
-    record: dict[str, Any],
-    history: list[dict[str, Any]],
-    scored: Mapping[int, Mapping[str, Scores]],
-    ids: Mapping[str, list[str]],
-) -> None:
-    """Files first, the record last. A kill in between leaves a mark, and the same command again completes it."""
-    files = {
-        folder.predictions(name, step): (ids[name], one.correct)
-        for step, conditions in scored.items()
-        for name, one in conditions.items()
-        if name in ids and folder.predictions(name, step).is_file()
-    }
-    names = [file.relative_to(folder.path).as_posix() for file in files]
-    write_json(folder.path / RESCORING, {"files": sorted([*names, "history.jsonl", "digests.json"])})
-    for file, (of, correct) in files.items():
-        _rewrite(file, of, correct)
-    folder.write_history(history)
-    folder.write_record(record)
-    (folder.path / RESCORING).unlink()
-
-
-def _rewrite(file: Path, ids: list[str], correct: Mapping[str, np.ndarray]) -> None:
-    """The item scores of a prediction file. ids: of the scores; the file may have another order."""
-    import pyarrow
-    import pyarrow.parquet
-
-    table = pyarrow.parquet.read_table(file)
-    place_of = {example: place for place, example in enumerate(ids)}
-    places = [place_of[example] for example in table["example_id"].to_pylist()]
-    for leg, values in correct.items():
-        name = f"{leg}_correct"
-        column = pyarrow.array(np.asarray(values, dtype=np.float64)[places])
-        if name in table.column_names:
-            table = table.set_column(table.column_names.index(name), name, column)
-        else:
-            table = table.append_column(name, column)
-    with atomic_path(file) as temporary:
-        pyarrow.parquet.write_table(table, temporary)
-
-
-def _begun(folder: Path) -> list[str]:
-    """The files that an interrupted rescore was about to replace."""
-    mark = folder / RESCORING
-    if not mark.is_file():
-        return []
-    try:
-        return [str(name) for name in json.loads(mark.read_text(encoding="utf-8"))["files"]]
-    except (OSError, ValueError, KeyError, TypeError):
-        return []

@@ -11,9 +11,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-import numpy as np
-
-from madbench.errors import DataMissing, MadbenchError, NotComparable
+from madbench.errors import DataMalformed, DataMissing, MadbenchError, NotComparable
 from madbench.files import canonical_json, sha256_of_file, sha256_of_lines
 from madbench.harness.audit import exposure, refuse_exposed
 from madbench.harness.compliance import (
@@ -27,16 +25,14 @@ from madbench.harness.compliance import (
 from madbench.harness.conditions import score_all
 from madbench.harness.data import CellData, digest, load_data, make_mini
 from madbench.harness.digests import RESCORING, broken_digests, without_checkpoint
+from madbench.harness.prediction_files import SAME, read_predictions, stale_items
 from madbench.harness.record_schema import schema_problems
 from madbench.harness.records import manifest_of
-from madbench.harness.store import CellFolder, read_predictions
+from madbench.harness.store import CellFolder
 from madbench.protocols import load_protocol
 from madbench.protocols.schema import Protocol
 from madbench.registry import TASKS
 from madbench.tasks.sources import Source, locate, parse_data, registered
-
-# Scores are sums in a fixed order; this only allows for another number of bits in another library.
-SAME = 1e-12
 
 Record = Mapping[str, Any]
 
@@ -167,7 +163,7 @@ def _check_files(folder: CellFolder, record: Record, manifest: Mapping[str, Any]
         found.problems += history_problems(record, folder.history())
         found.problems += ids_problems(folder, record, manifest)
         found.checked.append("history")
-    except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
+    except (DataMalformed, OSError, ValueError, KeyError, TypeError, AttributeError) as error:
         found.problems.append(f"manifest.json or history.jsonl cannot be read: {type(error).__name__}: {error}")
 
 
@@ -199,7 +195,7 @@ def _manifest(folder: Path, record: Record, found: Verified) -> dict[str, Any] |
                 found.problems.append(
                     f"{len(described['ids'])} {part} ids, the record says {record['data'][f'n_{part}']}"
                 )
-    except (OSError, ValueError, KeyError, TypeError) as error:
+    except (DataMalformed, OSError, ValueError, KeyError, TypeError) as error:
         found.problems.append(f"manifest.json cannot be read: {type(error).__name__}: {error}")
         return None
     found.checked.append("ids")
@@ -281,7 +277,9 @@ def _rescore(folder: Path, record: Record, data: CellData, found: Verified) -> N
             continue
         _compare(condition.name, recorded[condition.name]["metrics"], scores[condition.name].metrics, found)
         if condition.stored:
-            _compare_items(kept.predictions(condition.name, step), condition, scores[condition.name].correct, found)
+            file = kept.predictions(condition.name, step)
+            stale = stale_items(file, condition.rows, scores[condition.name].correct)
+            found.problems += [f"{condition.name}: {what}" for what in stale.values()]
     found.checked.append(
         f"{len(scores)} of {sum(bool(one.get('available')) for one in recorded.values())} conditions rescored"
     )
@@ -306,18 +304,3 @@ def _compare(condition: str, stated: Mapping[str, float], again: Mapping[str, fl
         found.problems.append(
             f"{condition}: {name} is recorded as {stated.get(name)}, its predictions give {again.get(name)}{more}"
         )
-
-
-def _compare_items(file: Path, condition, correct: Mapping[str, np.ndarray], found: Verified) -> None:
-    """The item scores that intervals are made of."""
-    import pyarrow.parquet
-
-    table = pyarrow.parquet.read_table(file)
-    place_of = {example: place for place, example in enumerate(table["example_id"].to_pylist())}
-    places = [place_of[row.example_id] for row in condition.rows]
-    for leg, values in correct.items():
-        column = f"{leg}_correct"
-        if column not in table.column_names:
-            found.problems.append(f"{condition.name}: its predictions lack the column {column}")
-        elif not np.allclose(table[column].to_numpy()[places], values, rtol=0, atol=SAME):
-            found.problems.append(f"{condition.name}: the stored item scores of {leg} are not those of its predictions")
