@@ -6,21 +6,28 @@ protocol costs predictions only.
 
 from __future__ import annotations
 
+import logging
 import shutil
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
+from madbench.errors import DataMalformed
 from madbench.files import atomic_path
 from madbench.harness.cell import Cell
 from madbench.harness.conditions import score_all
 from madbench.harness.data import CellData
+from madbench.harness.digests import broken_digests
 from madbench.harness.evaluation import Evaluation, plain
+from madbench.harness.prediction_files import read_predictions, rewrite_items, stale_items
 from madbench.harness.records import Fitted, metric_versions
 from madbench.harness.selection import chosen_steps
-from madbench.harness.store import CellFolder, read_predictions
+from madbench.harness.store import CellFolder
 from madbench.models.adapter import Account, ModelAdapter
+from madbench.registry import TASKS
+
+_logger = logging.getLogger(__name__)
 
 
 def reuse(
@@ -36,9 +43,10 @@ def reuse(
     new_adapter: makes an adapter to give a kept checkpoint to. evaluation: of this cell, on all its conditions.
     """
     for source in earlier:
-        record, history = source.record(), source.history()
-        if record is None or not history:
+        found = _as_it_was_left(source)
+        if found is None or not _selects_alike(cell, *found):
             continue
+        record, history = found
         steps = chosen_steps(history, data.task.primary, cell.protocol.selection)
         step = steps[cell.protocol.selection]
         for one in set(steps.values()):
@@ -66,12 +74,47 @@ def can_serve(cell: Cell, earlier: Sequence[CellFolder]) -> bool:
     """Whether a plan may say `predict only`: everything is stored, or a checkpoint of an earlier run is kept."""
     wanted = _stored_contents(cell)
     for source in earlier:
-        contents = source.manifest().get("contents", {})
-        if all(contents.get(name) == content for name, content in wanted.items()):
-            return True
-        if source.checkpoints.kept() is not None:
+        try:
+            contents = source.manifest().get("contents", {})
+        except DataMalformed:
+            continue
+        everything = all(contents.get(name) == content for name, content in wanted.items())
+        if not everything and source.checkpoints.kept() is None:
+            continue
+        found = _as_it_was_left(source, quiet=True)
+        if found is not None and _selects_alike(cell, *found):
             return True
     return False
+
+
+def _selects_alike(cell: Cell, record: Mapping[str, Any], history: Sequence[Mapping[str, Any]]) -> bool:
+    """Whether the metrics that chose a step there are those that choose here: their predictions are not kept."""
+    if not any(point["select"] for point in history):
+        return True
+    versions = metric_versions(cell, TASKS.load(cell.task))
+    scored = [*record["conditions"], *(one for past in record.get("history", ()) for one in past["conditions"])]
+    there = {(name.partition(":")[0], version) for one in scored for name, version in one["metric_versions"].items()}
+    return all(versions.get(metric, version) == version for metric, version in there)
+
+
+def _as_it_was_left(source: CellFolder, quiet: bool = False) -> tuple[dict[str, Any], list[dict[str, Any]]] | None:
+    """The record and history of a finished cell; None where anything of it was changed since.
+
+    What was edited would be sealed anew here, and nobody could see it any more. quiet: do not say so.
+    """
+    try:
+        record, history = source.record(), source.history()
+        if record is None or not history:
+            return None
+        problems = broken_digests(source.path, record)
+    except (DataMalformed, OSError) as error:
+        problems = [str(error)]
+    if problems == []:
+        return record, history
+    if not quiet:
+        why = problems[0] if problems else "it has no digests"
+        _logger.warning("%s is not used, and its training is done again: %s", source.path, why)
+    return None
 
 
 def _stored_contents(cell: Cell) -> dict[str, str]:
@@ -116,6 +159,12 @@ def _rescored(cell, data, folder, history, steps) -> list[dict[str, Any]]:
                 if one.stored and folder.predictions(one.name, point["step"]).is_file()
             }
             scores = score_all(data.task, data.conditions, stored, versions)
+            # What was copied holds the item scores of the metric versions that its protocol asked for.
+            for one in data.conditions:
+                if one.name in stored:
+                    file = folder.predictions(one.name, point["step"])
+                    if stale_items(file, one.rows, scores[one.name].correct):
+                        rewrite_items(file, one.rows, scores[one.name].correct)
             conditions = {name: plain(one.metrics) for name, one in scores.items()}
         points.append({"step": point["step"], "select": point["select"], "conditions": conditions})
     return points
