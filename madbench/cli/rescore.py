@@ -29,7 +29,7 @@ def rescore_command(
 
     from madbench.errors import DataMalformed, DataMissing, one_line
     from madbench.harness.rescore import Rescored, rescore_cell
-    from madbench.harness.verify import Verifier, sources_at_hand
+    from madbench.harness.verifier import Verifier, sources_at_hand
     from madbench.report.records import cell_folders, read_record
 
     records, left = [], []

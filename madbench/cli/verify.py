@@ -60,7 +60,8 @@ def verify_command(
 def _verify(directory: Path, data: list[str], protocols: list[str]) -> tuple[list[Any], list[str], list[str]]:
     """The cells in the order of their paths, the names of failed ones, and notes on the whole."""
     from madbench.errors import DataMalformed, DataMissing
-    from madbench.harness.verify import Verified, Verifier, sources_at_hand, verify_cell, verify_together
+    from madbench.harness.verifier import Verifier, sources_at_hand
+    from madbench.harness.verify import Verified, verify_cell, verify_together
     from madbench.report.records import cell_folders, read_record
 
     cells, records, failed = {}, {}, []

@@ -40,6 +40,8 @@ def record_problems(record: Record, name: str) -> Iterator[str]:
             yield f"labels.{part} is {count}, and {data[f'n_{part}']} rows {part}"
     if datetime.fromisoformat(record["finished_at"]) < datetime.fromisoformat(record["started_at"]):
         yield "finished_at lies before started_at"
+    if not any(one["available"] and one["metrics"] for one in record["conditions"]):
+        yield "no condition is scored"
     if record["selection_rule"] not in [one["rule"] for one in record["selection"]]:
         yield f"selection has no entry for the rule {record['selection_rule']}"
 

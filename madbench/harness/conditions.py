@@ -10,7 +10,7 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from madbench.errors import ConfigError, DataError, did_you_mean
+from madbench.errors import ConfigError, DataError, DataMissing, did_you_mean
 from madbench.files import recall_json, remember_json, sha256_of, sha256_of_file
 from madbench.home import home
 from madbench.protocols.schema import Condition
@@ -103,6 +103,17 @@ def build_conditions(
         derived = _derived(parent, shifted)
         built[derived.name] = derived
     return list(built.values())
+
+
+def check_something_to_score(task: str, protocol: str, conditions: Iterable[Mapping[str, Any]]) -> None:
+    """Raises DataMissing when none of the conditions, as described in a digest or record, is available."""
+    conditions = list(conditions)
+    if not any(one["available"] for one in conditions):
+        reasons = [f"{one['name']}: {one['reason']}" for one in conditions if one["role"] in ("id", "shifted")]
+        raise DataMissing(
+            f"no condition of {protocol} on {task} is available: {'; '.join(reasons)}",
+            fix="add the files that are named, or choose another protocol",
+        )
 
 
 def slice_predictions(

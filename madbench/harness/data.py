@@ -19,7 +19,13 @@ import madbench
 from madbench.errors import DataMissing, NotComparable
 from madbench.files import recall_json, remember_json, sha256_of, sha256_of_file
 from madbench.harness.audit import audit, sentences
-from madbench.harness.conditions import Carving, ConditionRows, build_conditions, content_of
+from madbench.harness.conditions import (
+    Carving,
+    ConditionRows,
+    build_conditions,
+    check_something_to_score,
+    content_of,
+)
 from madbench.harness.tuning_protocol import carving
 from madbench.home import home
 from madbench.protocols import schema
@@ -198,7 +204,10 @@ def load_subset(
 
 
 def digest(source: Source, protocol: Protocol, draw: int, limit: int | None) -> Digest:
-    """The digest of a cell's data, remembered by content. Raises DataError, or NotComparable for overlaps."""
+    """The digest of a cell's data, remembered by content.
+
+    Raises DataError, also when no condition is available, or NotComparable for overlaps.
+    """
     task = TASKS.load(source.task)
     splits = splits_used(source, protocol)
     content = fingerprint(source.layout, splits)
@@ -223,6 +232,7 @@ def digest(source: Source, protocol: Protocol, draw: int, limit: int | None) -> 
         found = _digest(source, protocol, content, load_data(source, protocol, draw, limit))
         remember_json(file, found)
     _refuse_overlap(found, protocol, task.name)
+    check_something_to_score(task.name, protocol.id, found["conditions"])
     return found
 
 

@@ -25,7 +25,7 @@ from madbench.harness.prediction_files import read_predictions, rewrite_items, s
 from madbench.harness.rescoring_mark import begin, completes
 from madbench.harness.selection import selection_entries
 from madbench.harness.store import CellFolder
-from madbench.harness.verify import Verifier
+from madbench.harness.verifier import Verifier
 from madbench.protocols.schema import Protocol
 from madbench.tasks.contract import Scores
 

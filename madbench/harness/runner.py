@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any, Literal
 
 from madbench.harness.cell import Cell
+from madbench.harness.conditions import check_something_to_score
 from madbench.harness.data import CellData, answer_space, load_data
 from madbench.harness.device import one_thread, resolve_device
 from madbench.harness.evaluation import Evaluation
@@ -61,6 +62,7 @@ def run_cell(
         device = resolve_device(settings.device)
         reset_peak_memory(device)
         data = load_data(cell.source, cell.protocol, cell.draw, cell.limit)
+        check_something_to_score(cell.task, cell.protocol.id, [one.described() for one in data.conditions])
         job = (make_job or Job)(cell, folder, data, device, progress, settings.at_once)
         folder.write_manifest(cell_manifest(cell, data))
         earlier = [] if settings.overwrite else store.trained(cell)

@@ -6,7 +6,7 @@ Trains and changes nothing. What needs no data is in `compliance`; here is what 
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -23,16 +23,14 @@ from madbench.harness.compliance import (
     study_problems,
 )
 from madbench.harness.conditions import score_all
-from madbench.harness.data import CellData, digest, load_data, make_mini
+from madbench.harness.data import CellData
 from madbench.harness.digests import RESCORING, broken_digests, without_checkpoint
 from madbench.harness.prediction_files import SAME, read_predictions, stale_items
 from madbench.harness.record_schema import schema_problems
 from madbench.harness.records import manifest_of
 from madbench.harness.store import CellFolder
-from madbench.protocols import load_protocol
+from madbench.harness.verifier import Verifier
 from madbench.protocols.schema import Protocol
-from madbench.registry import TASKS
-from madbench.tasks.sources import Source, locate, parse_data, registered
 
 Record = Mapping[str, Any]
 
@@ -50,53 +48,6 @@ class Verified:
     @property
     def state(self) -> str:
         return "problem" if self.problems else "partly" if self.unchecked else "ok"
-
-
-def sources_at_hand(data: Sequence[str], wanted: Iterable[tuple[str, str]]) -> dict[tuple[str, str], Source]:
-    """(task, kind) -> source, for those that are there: mini is always, a real one when registered or named.
-
-    data: as given with `--data`. Raises UsageError, and DataMissing for a root that is named and not there.
-    """
-    # A record may name any task; what is wrong with it is said later, with its file.
-    wanted, choice = {one for one in wanted if one[0] in TASKS.names()}, parse_data(data)
-    real = {task: root for task, root in {**registered(), **choice.named}.items() if root is not None}
-    mini = make_mini(sorted(task for task, kind in wanted if kind == "mini"))
-    roots = {("mini", task): root for task, root in mini.items()} | {
-        ("real", task): root for task, root in real.items()
-    }
-    return {
-        (task, kind): Source(task, kind, roots[kind, task], locate(TASKS.load(task), roots[kind, task]))
-        for task, kind in wanted
-        if (kind, task) in roots
-    }
-
-
-class Verifier:
-    """Verifies cells, and remembers the data of the last one: cells that differ in the model alone share it.
-
-    protocols: files of protocols that no name finds.
-    """
-
-    def __init__(self, sources: Mapping[tuple[str, str], Source], protocols: Iterable[str] = ()):
-        self.sources = sources
-        given = [load_protocol(file) for file in protocols]
-        self._given = {one.id: one for one in given}
-        self._key: tuple | None = None
-        self._data: tuple[Mapping[str, Any], CellData] | None = None
-
-    def protocol(self, name: str) -> Protocol:
-        """A protocol by `name@version`. Raises MadbenchError."""
-        return self._given[name] if name in self._given else load_protocol(name)
-
-    def data(
-        self, source: Source, protocol: Protocol, draw: int, limit: int | None
-    ) -> tuple[Mapping[str, Any], CellData]:
-        """The digest and the data of a cell. Raises DataError, NotComparable for a leak."""
-        key = (source, protocol.id, protocol.task_hash(source.task), draw, limit)
-        if key != self._key:
-            self._data = digest(source, protocol, draw, limit), load_data(source, protocol, draw, limit)
-            self._key = key
-        return self._data
 
 
 def verify_cell(name: str, folder: Path, record: Record, verifier: Verifier) -> Verified:

@@ -9,7 +9,8 @@ import pytest
 
 from madbench.files import read_json, write_json
 from madbench.harness.prediction_files import stale_items
-from madbench.harness.verify import Verifier, sources_at_hand, verify_cell
+from madbench.harness.verifier import Verifier, sources_at_hand
+from madbench.harness.verify import verify_cell
 from madbench.tasks.vqa.task import Vqa
 
 LAST = {"select": "null", "selection": "last", "points": 1}

@@ -3,12 +3,13 @@
 import getpass
 import json
 import platform
+from dataclasses import replace
 from pathlib import Path
 
 import pyarrow.parquet
 import pytest
 
-from madbench.errors import NotComparable, UsageError
+from madbench.errors import DataMissing, NotComparable, UsageError
 from madbench.harness import executor
 
 VAL = "{name: val, kind: split}"
@@ -197,6 +198,30 @@ def test_evaluate_returns_select_metrics_only(bench):
 def test_more_examples_than_the_budget_is_the_open_division(bench):
     assert bench.record(bench.run())["division"] == "closed"
     assert bench.record(bench.run(options=["seen=101"]))["division"] == "open"
+
+
+def test_a_plan_without_any_condition_to_score_is_refused(bench):
+    file = bench.protocol("nothing", conditions=["{name: test, kind: split}"])
+    plan = bench.run(protocol=file, dry_run=True).plan
+    assert not plan.cells and plan.refusals[0].error.exit_code == 3
+    error = bench.refused(DataMissing, protocol=file)
+    assert "no condition of nothing@1 on vqa is available: test: the source has no test split" in str(error)
+    assert bench.log() == [] and not bench.out.exists()
+
+
+def test_a_condition_that_goes_while_it_is_planned_fails_the_cell(bench, monkeypatch):
+    from madbench.harness import runner
+
+    load = runner.load_data
+    gone = lambda one: replace(one, rows=(), reason="its file is gone")  # noqa: E731
+    monkeypatch.setattr(
+        runner,
+        "load_data",
+        lambda *arguments: replace(found := load(*arguments), conditions=tuple(map(gone, found.conditions))),
+    )
+    result = bench.run()
+    assert result.exit_code == 1 and "val: its file is gone" in str(result.errors[0])
+    assert bench.log() == [] and result.folders == ()
 
 
 def test_limit_stamps_the_record(bench):
