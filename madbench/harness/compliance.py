@@ -30,6 +30,8 @@ def record_problems(record: Record, name: str) -> Iterator[str]:
         yield "a limited run is not comparable" + (f" ({reasons})" if reasons else "")
     elif record.get("not_comparable_because"):
         yield f"marked comparable, and not so because of {', '.join(record['not_comparable_because'])}"
+    if data["official"] == bool(data.get("official_problems", not data["official"])):
+        yield "data.official is not what data.official_problems say"
     yield from _division(record["division"], record.get("witnessed", True), usage)
     model = record["model"]
     if "options" in model and "version" in model and model["spec_hash"] not in _spec_hashes(model):
@@ -46,12 +48,19 @@ def record_problems(record: Record, name: str) -> Iterator[str]:
         yield f"selection has no entry for the rule {record['selection_rule']}"
 
 
-def run_id_problem(record: Record, manifest: Mapping[str, Any]) -> str | None:
-    """A run id is a hash of what the record and the manifest say."""
+def manifest_problems(record: Record, manifest: Mapping[str, Any]) -> Iterator[str]:
+    """What the manifest says otherwise. A run id is a hash of what the two say together."""
+    limit = manifest.get("limit")
+    if limit is not None and record["comparable"]:
+        yield f"marked comparable, and the manifest says --limit {limit}"
+    pool = record["data"].get("n_pool")
+    if pool is not None and pool != manifest["pool"]["n"]:
+        yield f"data.n_pool is {pool}, the manifest says {manifest['pool']['n']}"
     contents = manifest.get("contents") or {}
     names = [one["name"] for one in record["conditions"]]
     if set(contents) != set(names):
-        return "manifest and record name different conditions"
+        yield "manifest and record name different conditions"
+        return
     protocol = record["protocol"]
     stated = {
         "train_id": record["train_id"],
@@ -60,11 +69,10 @@ def run_id_problem(record: Record, manifest: Mapping[str, Any]) -> str | None:
         "draw": record["draw"],
         "data": record["data"]["fingerprint"],
         "conditions": [contents[name] for name in names],
-        "limit": manifest.get("limit"),
+        "limit": limit,
     }
     if sha256_of(stated) != record["run_id"]:
-        return "run_id is not the hash of train_id, protocol, draw, data.fingerprint, conditions and limit"
-    return None
+        yield "run_id is not the hash of train_id, protocol, draw, data.fingerprint, conditions and limit"
 
 
 def history_problems(record: Record, history: Sequence[Mapping[str, Any]]) -> Iterator[str]:
@@ -172,8 +180,8 @@ def _division(division: str, witnessed: bool, usage: Mapping[str, Any]) -> Itera
     seen, most = usage.get("examples_seen"), usage.get("max_examples")
     if (division == "external") == witnessed:
         yield f"division is {division}, and witnessed is {str(witnessed).lower()}"
-    if division == "closed" and seen is not None and most is not None and seen > most:
-        yield f"division is closed, and {seen} examples were seen where the protocol allows {most}"
+    if seen is not None and most is not None and division != "external" and (seen > most) != (division == "open"):
+        yield f"division is {division}, and {seen} examples were seen where the protocol allows {most}"
 
 
 def _spec_hashes(model: Mapping[str, Any]) -> set[str]:

@@ -5,10 +5,11 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
-from madbench.harness.data import CellData, digest, load_data, make_mini
+from madbench.harness.data import CellData, answer_space, digest, load_data, make_mini
 from madbench.protocols import load_protocol
 from madbench.protocols.schema import Protocol
 from madbench.registry import TASKS
+from madbench.tasks.contract import AnswerSpace
 from madbench.tasks.sources import Source, locate, parse_data, registered
 
 
@@ -43,6 +44,8 @@ class Verifier:
         self._given = {one.id: one for one in given}
         self._key: tuple | None = None
         self._data: tuple[Mapping[str, Any], CellData] | None = None
+        self._spaces: list[AnswerSpace] | None = None
+        self._ceilings: dict[tuple[str, AnswerSpace], float | None] = {}
 
     def protocol(self, name: str) -> Protocol:
         """A protocol by `name@version`. Raises MadbenchError."""
@@ -55,5 +58,25 @@ class Verifier:
         key = (source, protocol.id, protocol.task_hash(source.task), draw, limit)
         if key != self._key:
             self._data = digest(source, protocol, draw, limit), load_data(source, protocol, draw, limit)
-            self._key = key
+            self._key, self._spaces, self._ceilings = key, None, {}
         return self._data
+
+    def spaces(self, source: Source, protocol: Protocol) -> list[AnswerSpace]:
+        """The answer spaces of the data asked for last: of a model that is fitted on train, and on train and select."""
+        if self._spaces is None:
+            _, data = self._data
+            subset, pool = data.subset, len(data.pool)
+            fits = [subset.train, *([] if subset.select is None else [(*subset.train, *subset.select)])]
+            self._spaces = [
+                answer_space(source, protocol, rows, protocol.subset.fraction or len(rows) / pool) for rows in fits
+            ]
+        return self._spaces
+
+    def ceiling(self, condition: str, space: AnswerSpace) -> float | None:
+        """What an oracle reaches on a condition of the data asked for last."""
+        key = condition, space
+        if key not in self._ceilings:
+            _, data = self._data
+            rows = next(one.rows for one in data.conditions if one.name == condition)
+            self._ceilings[key] = data.task.ceiling(rows, space)
+        return self._ceilings[key]

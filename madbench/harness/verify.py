@@ -17,8 +17,8 @@ from madbench.harness.audit import exposure, refuse_exposed
 from madbench.harness.compliance import (
     history_problems,
     ids_problems,
+    manifest_problems,
     record_problems,
-    run_id_problem,
     study_notes,
     study_problems,
 )
@@ -26,6 +26,7 @@ from madbench.harness.conditions import score_all
 from madbench.harness.data import CellData
 from madbench.harness.digests import RESCORING, broken_digests, without_checkpoint
 from madbench.harness.prediction_files import SAME, read_predictions, stale_items
+from madbench.harness.recomputed import data_problems, protocol_problems
 from madbench.harness.record_schema import schema_problems
 from madbench.harness.records import manifest_of
 from madbench.harness.store import CellFolder
@@ -66,12 +67,17 @@ def verify_cell(name: str, folder: Path, record: Record, verifier: Verifier) -> 
     _check_exposure(record, found)
     source = verifier.sources.get((record["task"], record["data"]["source"]))
     protocol = _protocol(record, verifier, found)
+    if protocol is not None:
+        found.problems += protocol_problems(record, protocol)
     if source is None:
         found.unchecked.append(f"scores and leaks: no {record['data']['source']} source of {record['task']} is at hand")
     elif protocol is not None and manifest is not None:
         named = source, protocol, record["draw"], manifest.get("limit")
         try:
             _check_with_data(folder, record, manifest, verifier.data(*named), found)
+            if record["data"]["fingerprint"] == verifier.data(*named)[0]["fingerprint"]:
+                spaces = verifier.spaces(source, protocol)
+                found.problems += data_problems(record, *verifier.data(*named), spaces, verifier.ceiling)
         except (NotComparable, DataMissing) as error:
             found.problems.append(str(error))
         except (MadbenchError, OSError, ValueError, KeyError, TypeError) as error:
@@ -109,8 +115,7 @@ def _check_digests(folder: Path, record: Record, found: Verified) -> None:
 def _check_files(folder: CellFolder, record: Record, manifest: Mapping[str, Any], found: Verified) -> None:
     """Manifest, history and ids of predictions against the record."""
     try:
-        problem = run_id_problem(record, manifest)
-        found.problems += [problem] if problem else []
+        found.problems += manifest_problems(record, manifest)
         found.problems += history_problems(record, folder.history())
         found.problems += ids_problems(folder, record, manifest)
         found.checked.append("history")
