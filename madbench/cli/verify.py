@@ -22,12 +22,15 @@ def verify_command(
         list[str] | None,
         typer.Option("--protocol", metavar="FILE", help="The file of a protocol that no name finds. Repeatable."),
     ] = None,
+    complete: Annotated[
+        bool, typer.Option("--complete", help="Exit 4 too when declared draws or seeds are missing, or cells failed.")
+    ] = False,
     as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
 ) -> None:
     """Check records against their digests, manifests, predictions and data; exit code 4 when anything is wrong.
 
     Form, digests and ids are compared, predictions scored again, leaks counted again, limited runs refused. What cannot
-    be checked is said. It finds edits, not forgers.
+    be checked is said. It finds edits, not forgers. A study need not be complete, unless --complete asks for it.
     """
     import json
     from dataclasses import asdict
@@ -36,29 +39,32 @@ def verify_command(
     from madbench.report.pack import unpacked
 
     with unpacked(directory) as folder:
-        cells, failed, notes = _verify(folder, data or [], protocol or [])
+        cells, failed, missing, notes = _verify(folder, data or [], protocol or [])
     wrong = [cell for cell in cells if cell.problems]
     if as_json:
         listed = [{**asdict(cell), "state": cell.state} for cell in cells]
-        typer.echo(json.dumps({"cells": listed, "failed": failed, "notes": [*notes, HONEST]}, indent=1))
+        content = {"cells": listed, "failed": failed, "incomplete": missing, "notes": [*missing, *notes, HONEST]}
+        typer.echo(json.dumps(content, indent=1))
     else:
         for cell in cells:
             typer.echo(f"{cell.state:<8} {cell.cell}: {one_line(_said(cell))}")
         for name in failed:
             typer.echo(f"failed   {name}: no record")
-        for note in notes:
-            typer.echo(f"note: {note}")
+        for note in (*missing, *notes):
+            typer.echo(f"note: {one_line(note)}")
         for cell in wrong:
             for problem in cell.problems:
                 typer.echo(f"problem: {cell.cell}: {one_line(problem)}")
         typer.echo(f"note: {HONEST}")
         typer.echo(_summary(cells, failed))
-    if wrong:
+    if wrong or (complete and (missing or failed)):
         raise typer.Exit(4)
 
 
-def _verify(directory: Path, data: list[str], protocols: list[str]) -> tuple[list[Any], list[str], list[str]]:
-    """The cells in the order of their paths, the names of failed ones, and notes on the whole."""
+def _verify(
+    directory: Path, data: list[str], protocols: list[str]
+) -> tuple[list[Any], list[str], list[str], list[str]]:
+    """The cells in the order of their paths, the names of failed ones, what was not run, and notes on the whole."""
     from madbench.errors import DataMalformed, DataMissing
     from madbench.harness.verifier import Verifier, sources_at_hand
     from madbench.harness.verify import Verified, verify_cell, verify_together
@@ -87,8 +93,8 @@ def _verify(directory: Path, data: list[str], protocols: list[str]) -> tuple[lis
     for name in order:
         cells[name] = verify_cell(name, records[name].folder, records[name].content, verifier)
     together = {name: (record.folder, record.content) for name, record in records.items()}
-    notes = verify_together(together, cells)
-    return [cells[name] for name in sorted(cells)], sorted(failed), notes
+    missing, notes = verify_together(together, cells, verifier)
+    return [cells[name] for name in sorted(cells)], sorted(failed), missing, notes
 
 
 def _said(cell: Any) -> str:

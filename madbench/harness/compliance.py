@@ -6,7 +6,7 @@ Pure functions over the content of record.json, manifest.json and history.jsonl;
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from datetime import datetime
 from typing import Any
 
@@ -14,7 +14,7 @@ from madbench.errors import MadbenchError
 from madbench.files import sha256_of
 from madbench.harness.selection import chosen_steps, selection_entries
 from madbench.harness.store import CellFolder
-from madbench.protocols import load_protocol
+from madbench.protocols.schema import Protocol
 
 Record = Mapping[str, Any]
 
@@ -125,21 +125,41 @@ def study_problems(records: Mapping[str, Record]) -> dict[str, list[str]]:
     return found
 
 
-def study_notes(records: Mapping[str, Record], sha_of_predictions: Mapping[str, tuple[str, ...]]) -> list[str]:
-    """What a reader should know of the whole: draws that were not run, seeds that change nothing."""
-    notes = []
+def incomplete(records: Mapping[str, Record], protocol_of: Callable[[str], Protocol]) -> list[str]:
+    """What of the declared draws and seeds was not run, model by model. protocol_of: `name@version` -> the protocol.
+
+    It raises MadbenchError for one that is not at hand, whose study nobody can call complete.
+    """
     lacking: dict[tuple[str, str], list[str]] = defaultdict(list)
-    drawn: dict[tuple, set[int]] = defaultdict(set)
+    run: dict[tuple[str, str, str, str], set[tuple[int, int]]] = defaultdict(set)
     for record in records.values():
         protocol = f"{record['protocol']['name']}@{record['protocol']['version']}"
-        drawn[protocol, record["task"], record["data"]["source"], record["model"]["name"]].add(record["draw"])
-    for (protocol, task, source, model), draws in drawn.items():
-        declared = _declared_draws(protocol)
-        if declared is not None and not set(declared) <= draws:
-            have = len(draws & set(declared))
-            lacking[f"{protocol} on {source}", f"{have} of {len(declared)} declared draws"].append(f"{model} {task}")
-    for (where, what), who in sorted(lacking.items()):
-        notes.append(f"{where}: {what}: {', '.join(sorted(who))}")
+        key = protocol, record["task"], record["data"]["source"], record["model"]["name"]
+        run[key].add((record["draw"], record["seed"]))
+    for (protocol, task, source, model), pairs in run.items():
+        try:
+            declared = protocol_of(protocol)
+        except MadbenchError as error:
+            lacking[f"{protocol} on {source}", f"what it declares is not known ({error})"].append(f"{model} {task}")
+            continue
+        for what in _lacking(pairs, declared.draws, declared.seeds):
+            lacking[f"{protocol} on {source}", what].append(f"{model} {task}")
+    return [f"{where}: {what}: {', '.join(sorted(who))}" for (where, what), who in sorted(lacking.items())]
+
+
+def _lacking(pairs: set[tuple[int, int]], draws: Sequence[int], seeds: Sequence[int]) -> Iterator[str]:
+    found = {"draws": ({draw for draw, _ in pairs}, draws), "seeds": ({seed for _, seed in pairs}, seeds)}
+    short = {name: (here, declared) for name, (here, declared) in found.items() if not here >= set(declared)}
+    for name, (here, declared) in short.items():
+        yield f"{len(here & set(declared))} of {len(declared)} declared {name}"
+    wanted = {(draw, seed) for draw in draws for seed in seeds}
+    if not short and not pairs >= wanted:
+        yield f"{len(pairs & wanted)} of {len(wanted)} declared runs, draws times seeds"
+
+
+def study_notes(records: Mapping[str, Record], sha_of_predictions: Mapping[str, tuple[str, ...]]) -> list[str]:
+    """What a reader should know of the whole: seeds that change nothing."""
+    notes = []
     for cells in _alike(records, with_seed=False).values():
         by_sha: dict[tuple[str, ...], list[str]] = defaultdict(list)
         for name in cells:
@@ -193,10 +213,3 @@ def _spec_hashes(model: Mapping[str, Any]) -> set[str]:
 def _choice(entries: Mapping[str, Mapping[str, Any]], rule: str) -> str:
     one = entries.get(rule)
     return "nothing" if one is None else f"step {one['step']} ({one['headline']})"
-
-
-def _declared_draws(protocol: str) -> list[int] | None:
-    try:
-        return list(load_protocol(protocol).draws)
-    except MadbenchError:
-        return None

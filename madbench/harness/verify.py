@@ -17,6 +17,7 @@ from madbench.harness.audit import exposure, refuse_exposed
 from madbench.harness.compliance import (
     history_problems,
     ids_problems,
+    incomplete,
     manifest_problems,
     record_problems,
     study_notes,
@@ -85,13 +86,18 @@ def verify_cell(name: str, folder: Path, record: Record, verifier: Verifier) -> 
     return found
 
 
-def verify_together(cells: Mapping[str, tuple[Path, Record]], found: Mapping[str, Verified]) -> list[str]:
-    """What only shows beside others: adds problems to `found`, returns notes on the whole. cells: name -> its record."""
+def verify_together(
+    cells: Mapping[str, tuple[Path, Record]], found: Mapping[str, Verified], verifier: Verifier
+) -> tuple[list[str], list[str]]:
+    """What only shows beside others: adds problems to `found`. cells: name -> its record.
+
+    Returns what of the declared draws and seeds is missing, and other notes on the whole.
+    """
     sound = {name: record for name, (_, record) in cells.items() if not list(schema_problems(record))}
     for name, problems in study_problems(sound).items():
         found[name].problems += problems
     shas = {name: _sha_of_predictions(cells[name][0]) for name in sound}
-    return study_notes(sound, shas)
+    return incomplete(sound, verifier.protocol), study_notes(sound, shas)
 
 
 def _sha_of_predictions(folder: Path) -> tuple[str, ...]:

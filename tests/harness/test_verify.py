@@ -43,6 +43,7 @@ def test_an_honest_folder_is_verified(bench, finished, capsys):
     assert out.splitlines() == [
         f"ok       stepper/small@1/vqa/{finished.name}: digests, schema, ids, history, audit, 3 of 3 conditions rescored",
         "note: small@1 on real: 1 of 2 declared draws: stepper vqa",
+        "note: small@1 on real: 1 of 2 declared seeds: stepper vqa",
         "note: verify finds edits and slips; whoever makes a whole folder anew, digests included, it does not find",
         "1 records: 1 verified",
     ]
@@ -191,6 +192,18 @@ def test_seeds_that_change_nothing_are_noted(bench, finished, capsys):
 def test_other_draws_complete_the_study(bench, finished, capsys):
     bench.run(protocol="small", draws="1")
     assert "declared draws" not in verify(bench, capsys)[1]
+
+
+def test_an_incomplete_study_is_wrong_only_when_completeness_is_asked_for(bench, finished, capsys):
+    assert verify(bench, capsys)[0] == 0 and verify(bench, capsys, "--complete")[0] == 4
+    bench.run(protocol="small", draws="1", seeds="1")
+    code, out = verify(bench, capsys, "--complete")
+    assert code == 4 and "small@1 on real: 2 of 4 declared runs, draws times seeds: stepper vqa" in out
+    bench.run(protocol="small", draws="all", seeds="all")
+    code, out = verify(bench, capsys, "--complete")
+    assert code == 0 and "declared" not in out
+    bench.run("broken", protocol="small", on_error="continue")
+    assert verify(bench, capsys)[0] == 0 and verify(bench, capsys, "--complete")[0] == 4
 
 
 def test_json_holds_the_same(bench, finished, capsys):
