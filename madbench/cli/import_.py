@@ -30,7 +30,7 @@ def import_command(
     ] = None,
     out: Annotated[Path, typer.Option("--out", help="Folder of the results.")] = Path("runs"),
     note: Annotated[str | None, typer.Option("--note", help="A short remark for the tables.")] = None,
-    overwrite: Annotated[bool, typer.Option("--overwrite", help="Import the same predictions again.")] = False,
+    overwrite: Annotated[bool, typer.Option("--overwrite", help="Replace what was imported for this place.")] = False,
 ) -> None:
     """Score predictions made elsewhere and record them.
 

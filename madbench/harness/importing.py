@@ -6,29 +6,32 @@ paired differences. What nobody here can know (what it was trained on, for how l
 
 from __future__ import annotations
 
+import shutil
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
-from madbench.errors import DataMalformed, DataMissing, UsageError, did_you_mean
+from madbench.errors import DataMissing, UsageError, did_you_mean
 from madbench.files import sha256_of_file
 from madbench.harness.cell import Cell
 from madbench.harness.conditions import ConditionRows, score_all
 from madbench.harness.data import CellData, choose_sources, digest, load_data
 from madbench.harness.evaluation import plain
-from madbench.harness.prediction_files import read_predictions, write_predictions
+from madbench.harness.import_files import read_file
+from madbench.harness.locks import locked
+from madbench.harness.prediction_files import write_predictions
 from madbench.harness.records import Fitted, build_external_record, cell_manifest, metric_versions
 from madbench.harness.selection import chosen_steps
-from madbench.harness.store import Store
+from madbench.harness.store import RECORD, CellFolder, Store
 from madbench.models.adapter import Account
 from madbench.models.load import MODELS, added_adapters
 from madbench.models.spec import ModelSpec
 from madbench.protocols import load_protocol
 from madbench.protocols.schema import KEBAB, Protocol
-from madbench.registry import ADAPTERS, resolve
-from madbench.tasks.contract import LegPredictions, Row
+from madbench.registry import ADAPTERS
+from madbench.tasks.contract import LegPredictions
 from madbench.tasks.sources import parse_data
 
 NOT_GIVEN = "no predictions given"
@@ -92,10 +95,17 @@ def import_predictions(request: ImportRequest) -> Imported:
         notes=(request.note,) if request.note else (),
     )
     store = Store(Path(request.out))
-    folder = store.folder(cell)
-    done = store.done(cell)
-    if done is not None and not request.overwrite:
-        return Imported(folder.path, done, False, sources.notice)
+    earlier = _others(store, cell)
+    if not request.overwrite:
+        done = store.done(cell)
+        if done is not None:
+            return Imported(store.folder(cell).path, done, False, sources.notice)
+        if earlier:
+            raise UsageError(
+                f"other predictions of {cell.label} were imported before, and a table has one place for both",
+                fix="--overwrite replaces them (give all files of the model in one command); else another --model name",
+                where=earlier[0],
+            )
     data = load_data(source, protocol, request.draw, None)
     started = datetime.now(UTC)
     data, predictions = _read(data, files)
@@ -115,7 +125,23 @@ def import_predictions(request: ImportRequest) -> Imported:
         steps = chosen_steps(history, data.task.primary, protocol.selection)
         record = build_external_record(cell, data, fitted, steps, started, shas)
         record = folder.write_record(record)
+    for path in earlier:
+        _remove(path)
     return Imported(folder.path, record, True, sources.notice)
+
+
+def _others(store: Store, cell: Cell) -> list[Path]:
+    """The folders of earlier imports that would claim the same place in a table."""
+    own = store.folder(cell).path
+    pattern = f"{cell.source.kind}-d{cell.draw}-s{cell.seed}-*/{RECORD}"
+    return [file.parent for file in sorted(own.parent.glob(pattern)) if file.parent != own]
+
+
+def _remove(path: Path) -> None:
+    """After the new record is there: a kill in between leaves both, and the same command again ends it."""
+    with locked(path, str(path)):
+        CellFolder(path).clear()
+        shutil.rmtree(path)
 
 
 # --------------------------------------------------------------------------- what was asked for
@@ -172,12 +198,15 @@ def _files(given: Sequence[str], protocol: Protocol, task: str) -> dict[str, Pat
 def _read(data: CellData, files: Mapping[str, Path]) -> tuple[CellData, dict[str, dict[str, LegPredictions]]]:
     """The data with what no file was given for marked as not available, and the predictions of each condition."""
     conditions = {one.name: one for one in data.conditions}
+    space = data.task.answer_space(data.subset.train[:1], 1.0)
+    # Of an open space, the order of the scores is that of a vocabulary nobody here knows.
+    labels = None if space.open else space.labels
     predictions = {}
     for name, file in files.items():
         condition = conditions[name]
         if not condition.available:
             raise DataMissing(f"condition '{name}' is not available: {condition.reason}", fix="leave its file out")
-        predictions[name] = read_file(file, data.task.name, data.task.legs, condition.rows)
+        predictions[name] = read_file(file, data.task, condition.rows, labels)
     return replace(data, conditions=_without_files(data.conditions, set(files))), predictions
 
 
@@ -193,65 +222,3 @@ def _without_files(conditions: Sequence[ConditionRows], given: set[str]) -> tupl
             one = replace(one, rows=(), reason=f"'{absent[0]}' is not available")
         found[one.name] = one
     return tuple(found.values())
-
-
-def read_file(file: Path, task: str, legs: Sequence[str], rows: Sequence[Row]) -> dict[str, LegPredictions]:
-    """Leg -> predictions in the order of `rows`, from the task's submission format or a run's parquet.
-
-    Raises DataMissing, or DataMalformed with the file (and line) when they do not fit the rows one to one.
-    """
-    if file.suffix == ".parquet":
-        return _parquet(file, legs, rows)
-    check_format(task, rows)
-    found = resolve(f"madbench.tasks.{task}.submission:read_submission")(file, rows)
-    return dict(found) if isinstance(found, Mapping) else {legs[0]: LegPredictions(tuple(found))}
-
-
-def check_format(task: str, rows: Sequence[Row]) -> None:
-    """Raises UsageError for rows that the task's submission format cannot name: rephrased questions of vqa, whose
-    official ids are also those of other questions.
-    """
-    odd = next((row.example_id for row in rows if task == "vqa" and not row.example_id.isdigit()), None)
-    if odd is not None:
-        raise UsageError(
-            f"the results format of vqa has whole numbers as ids, and cannot name '{odd}'",
-            fix="use parquet: a run keeps its own as predictions/CONDITION@STEP.parquet, and `import` reads these columns",
-        )
-
-
-def _parquet(file: Path, legs: Sequence[str], rows: Sequence[Row]) -> dict[str, LegPredictions]:
-    import pyarrow
-    import pyarrow.parquet
-
-    try:
-        table = pyarrow.parquet.read_table(file)
-    except (OSError, pyarrow.ArrowException) as problem:
-        first = str(problem).splitlines()[0]
-        raise DataMalformed(f"not a parquet file: {first}", fix="write it again", where=file) from None
-    for name in ("example_id", *(f"{leg}_prediction" for leg in legs)):
-        if name not in table.column_names:
-            raise DataMalformed(
-                f"column '{name}' is missing", fix=f"it has {', '.join(table.column_names)}", where=f"{file}:1"
-            )
-        if not pyarrow.types.is_string(table.schema.field(name).type) or table[name].null_count:
-            raise DataMalformed(f"column '{name}' must be text in every row", fix="write it again", where=f"{file}:1")
-    _check_ids(table["example_id"].to_pylist(), rows, file)
-    return read_predictions(file, rows, legs)
-
-
-def _check_ids(ids: Sequence[str], rows: Sequence[Row], file: Path) -> None:
-    """One prediction for each row, no more and no fewer; a line is the number of the row in the file."""
-    asked = {row.example_id for row in rows}
-    seen: set[str] = set()
-    for line, example in enumerate(ids, start=1):
-        if example in seen or example not in asked:
-            what = "stands here a second time" if example in seen else "is not asked"
-            raise DataMalformed(f"example '{example}' {what}", fix="predict each row once", where=f"{file}:{line}")
-        seen.add(example)
-    missing = next((row.example_id for row in rows if row.example_id not in seen), None)
-    if missing is not None:
-        raise DataMalformed(
-            f"no prediction for {len(asked) - len(seen)} of {len(rows)} rows, the first is '{missing}'",
-            fix="predict every row",
-            where=file,
-        )

@@ -16,7 +16,7 @@ from madbench.harness.cell import Cell
 from madbench.harness.conditions import ConditionRows
 from madbench.harness.data import CellData, choose_sources, digest, load_data
 from madbench.harness.device import one_thread, resolve_device
-from madbench.harness.importing import check_format
+from madbench.harness.import_files import check_format
 from madbench.harness.prediction_files import read_predictions, scores_column
 from madbench.harness.runner import Job
 from madbench.harness.specs import initial_weights

@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import json
 
+import pyarrow
 import pyarrow.parquet
 import pytest
 
-from madbench.errors import DataError, MadbenchError, UsageError
+from madbench.errors import DataError, UsageError
 from madbench.harness import run
-from madbench.harness.importing import ImportRequest, check_format, import_predictions
+from madbench.harness.import_files import check_format
+from madbench.harness.importing import ImportRequest, import_predictions
 from madbench.harness.predicting import FinishedCell, find_cell, write_submission
 from madbench.report import report
 
@@ -133,16 +135,23 @@ def test_conditions_without_a_file_are_not_available(small_worlds, take_in, tmp_
     assert reasons["rule-plural:control"] == "'val' is not available"
 
 
-def test_other_predictions_are_another_record_and_the_same_again_change_nothing(small_worlds, take_in, tmp_path):
+def test_the_same_predictions_again_change_nothing_and_others_replace_them_when_they_are_told_to(
+    small_worlds, take_in, tmp_path
+):
+    """Two of them would claim one place in a table, and leave the whole board unavailable."""
     first = parquet_files(*finished(small_worlds, tmp_path, "snli_ve", "overlap"))
     second = parquet_files(*finished(small_worlds, tmp_path, "snli_ve", "majority"))
-    one, again, other = (take_in("snli_ve", files) for files in (first, first, second))
-    assert (one.new, again.new, other.new) == (True, False, True)
-    assert one.folder == again.folder != other.folder and again.record == one.record
+    one, again = (take_in("snli_ve", files) for files in (first, first))
+    assert (one.new, again.new) == (True, False) and one.folder == again.folder and again.record == one.record
+    with pytest.raises(UsageError, match="were imported before") as caught:
+        take_in("snli_ve", second)
+    assert caught.value.where == str(one.folder) and "--overwrite" in caught.value.fix
+    assert [file.parent for file in tmp_path.glob("runs/our-method/**/record.json")] == [one.folder]
+    other = take_in("snli_ve", second, overwrite=True)
+    assert other.new and [file.parent for file in tmp_path.glob("runs/our-method/**/record.json")] == [other.folder]
+    assert not one.folder.exists()
     assert one.record["model"]["spec_hash"] == other.record["model"]["spec_hash"]  # draws of one model are one row
-    assert take_in("snli_ve", first, overwrite=True).new
-    with pytest.raises(MadbenchError, match="claim the same place"):
-        report([tmp_path / "runs"])
+    assert take_in("snli_ve", second, model="another").new and "our-method" in report([tmp_path / "runs"])
 
 
 @pytest.mark.parametrize(
@@ -190,6 +199,61 @@ def damaged(table, how):
         for row in rows:
             del row["main_prediction"]
     return pyarrow.Table.from_pylist(rows)
+
+
+SCORES = "main_scores"  # of snli_ve: contradiction, entailment, neutral
+
+
+def with_scores(table, change):
+    """The scores of a table, changed row by row (from 0); None leaves the column out."""
+    names = [name for name in table.column_names if name != SCORES]
+    if change is None:
+        return table.select(names)
+    scores = [change(row, list(one)) for row, one in enumerate(table[SCORES].to_pylist())]
+    return table.select(names).append_column(SCORES, pyarrow.array(scores))
+
+
+def on_row(number, value):
+    return lambda row, scores: value(scores) if row == number else scores
+
+
+def test_scores_may_be_left_out(small_worlds, take_in, tmp_path):
+    (file,) = parquet_files(*finished(small_worlds, tmp_path, "snli_ve")).values()
+    plain = tmp_path / "plain.parquet"
+    pyarrow.parquet.write_table(with_scores(pyarrow.parquet.read_table(file), None), plain)
+    with_them, without = take_in("snli_ve", {"test": file}), take_in("snli_ve", {"test": plain}, model="other")
+    assert metrics(with_them.record) == metrics(without.record)
+
+
+@pytest.mark.parametrize(
+    ("change", "said"),
+    [
+        (on_row(2, lambda scores: scores[:2]), r"'main_scores' holds 2 numbers, expected 3 .*wrong.parquet:3"),
+        (lambda row, scores: [*scores, 0.0], r"holds 4 numbers, expected 3 .*wrong.parquet:1"),
+        (lambda row, scores: scores[0], r"column 'main_scores' is double, not a list of numbers"),
+        (lambda row, scores: ["a"], "not a list of numbers"),
+        (on_row(1, lambda scores: [float("nan"), *scores[1:]]), r"not finite .*wrong.parquet:2"),
+        (on_row(4, lambda scores: None), r"is empty here, and not in other rows .*wrong.parquet:5"),
+        (lambda row, scores: [-one for one in scores], "the prediction is '.*', and 'main_scores' is highest for"),
+    ],
+)
+def test_scores_that_cannot_be_are_refused_with_their_row(small_worlds, take_in, tmp_path, change, said):
+    (file,) = parquet_files(*finished(small_worlds, tmp_path, "snli_ve")).values()
+    wrong = tmp_path / "wrong.parquet"
+    pyarrow.parquet.write_table(with_scores(pyarrow.parquet.read_table(file), change), wrong)
+    with pytest.raises(DataError, match=said):
+        take_in("snli_ve", {"test": wrong})
+    assert not list((tmp_path / "runs").glob("our-method/**/record.json"))
+
+
+def test_a_question_that_is_answered_twice_is_refused_as_elsewhere(small_worlds, take_in, tmp_path):
+    folder, _ = finished(small_worlds, tmp_path, "vqa")
+    file = tmp_path / "val.json"
+    write_submission(file, "vqa", FinishedCell(find_cell(folder), [f"vqa={small_worlds['vqa']}"]).stored("val"))
+    answers = json.loads(file.read_text())
+    file.write_text("[\n" + ",\n".join(map(json.dumps, [*answers, answers[0]])) + "\n]")
+    with pytest.raises(DataError, match=rf"has 2 answers .*val\.json:{len(answers) + 2}"):
+        take_in("vqa", {"val": file})
 
 
 @pytest.mark.parametrize(
