@@ -37,7 +37,8 @@ def predict_command(
 
     Models without trained state (priors, counts) are fitted again on their subset.
     """
-    from madbench.harness.predicting import FinishedCell, find_cell, write_split_predictions
+    from madbench.harness.exports import write_split_predictions
+    from madbench.harness.predicting import FinishedCell, find_cell
     from madbench.plugins import load_plugin
 
     for one in plugin or []:

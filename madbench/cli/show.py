@@ -119,7 +119,10 @@ def model_card(name: str) -> dict[str, Any]:
         "version": model.version,
         "summary": model.summary,
         "file": None if path is None else str(path),
-        "hash": {profile: {task: spec.hash for task, spec in specs.items()} for profile, specs in resolved.items()},
+        "hash": {
+            profile: {task: _identified(spec).hash for task, spec in specs.items()}
+            for profile, specs in resolved.items()
+        },
         "content": _without_empty(
             model.model_dump(
                 by_alias=True,
@@ -144,6 +147,21 @@ def model_card(name: str) -> dict[str, Any]:
         "stated": provenance["stated"],
         "ours": provenance["ours"],
     }
+
+
+def _identified(spec: Any) -> Any:
+    """A spec as records have it, where what it names lies on this machine: local weights by their content."""
+    from dataclasses import replace
+
+    from madbench.errors import MadbenchError
+    from madbench.models.weight_references import identity_of, names_by_content, parse, references, renamed
+
+    try:
+        local = [name for name in references(spec.options) if parse(name).path is not None]
+        names = names_by_content(spec.options, {name: identity_of(name) for name in local})
+    except MadbenchError:
+        return spec
+    return replace(spec, options=renamed(spec.options, names))
 
 
 def card_text(card: dict[str, Any]) -> str:

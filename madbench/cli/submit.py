@@ -31,7 +31,8 @@ def submit_command(
     vcr: csv with 16 rationale columns; vqa: the results json; snli_ve: csv `pairID,prediction`, a format of ours.
     """
     from madbench.errors import UsageError
-    from madbench.harness.predicting import FinishedCell, find_cell, obvious_split, write_submission
+    from madbench.harness.exports import write_submission
+    from madbench.harness.predicting import FinishedCell, find_cell, obvious_split
     from madbench.plugins import load_plugin
 
     if split is not None and condition is not None:

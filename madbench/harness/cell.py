@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import Any
 
@@ -11,6 +11,7 @@ from madbench.files import sha256_of
 from madbench.harness.audit import exposure
 from madbench.harness.data import Digest
 from madbench.models.spec import ModelSpec
+from madbench.models.weight_references import names_by_content, renamed
 from madbench.protocols.schema import Protocol
 from madbench.registry import TASKS
 from madbench.tasks.sources import Source
@@ -22,7 +23,7 @@ class Cell:
 
     digest: of the data (`harness.data.digest`). weights: name -> sha256 of the initial weights the spec names.
     uses_select: False when the model is fitted on train + select. notes: marks for the record, e.g. options set.
-    precision: `fp32`, `bf16` or `fp16`.
+    precision: `fp32`, `bf16` or `fp16`. code: sha256 of the adapter's source file, None for a built-in one.
     """
 
     spec: ModelSpec
@@ -37,6 +38,17 @@ class Cell:
     limit: int | None = None
     notes: tuple[str, ...] = ()
     precision: str = "fp32"
+    code: str | None = None
+
+    @cached_property
+    def names(self) -> dict[str, str]:
+        """Name of weights -> what it is called in identities and records: a local place by its content."""
+        return names_by_content(self.spec.options, self.weights)
+
+    @cached_property
+    def identified(self) -> ModelSpec:
+        """The spec with what lies on this machine named by its content, as identities and records have it."""
+        return replace(self.spec, options=renamed(self.spec.options, self.names))
 
     @cached_property
     def train_id(self) -> str:
@@ -46,7 +58,7 @@ class Cell:
         closed = {"vocabulary": self.digest["vocabulary"]["sha256"]} if "vocabulary" in self.digest else {}
         return sha256_of(
             {
-                "spec": self.spec.hash,
+                "spec": self.identified.hash,
                 "task": self.task,
                 "input": [task.input_convention, self.protocol.text_rendering],
                 "data": self.digest["train_fingerprint"],
@@ -56,8 +68,10 @@ class Cell:
                 "budget": self.protocol.budget[self.task].examples_seen,
                 "eval_points": self.protocol.eval_points,
                 "seed": self.seed,
-                "weights": dict(self.weights),
+                "weights": {self.names.get(name, name): identity for name, identity in self.weights.items()},
                 **closed,
+                # What ships with madbench has its version; other people's code is what its file holds.
+                **({} if self.code is None else {"code": self.code}),
                 # Other numbers make another model; the default is left out, so that identities stay.
                 **({} if self.precision == "fp32" else {"precision": self.precision}),
             }

@@ -34,7 +34,7 @@ def record_problems(record: Record, name: str) -> Iterator[str]:
         yield "data.official is not what data.official_problems say"
     yield from _division(record["division"], record.get("witnessed", True), usage)
     model = record["model"]
-    if "options" in model and "version" in model and model["spec_hash"] not in _spec_hashes(model):
+    if _has_whole_options(record) and model["spec_hash"] not in _spec_hashes(model):
         yield "model.spec_hash is not that of the model's name, version, adapter and options"
     for part in ("train", "select"):
         count = record["labels"][part]
@@ -183,6 +183,7 @@ def _alike(records: Mapping[str, Record], *, with_seed: bool) -> dict[str, list[
             record["model"]["name"],
             record["model"]["spec_hash"],
             record["model"].get("weights"),
+            record["model"].get("code_sha256"),
             record["protocol"],
             record["task"],
             record["data"]["source"],
@@ -202,6 +203,12 @@ def _division(division: str, witnessed: bool, usage: Mapping[str, Any]) -> Itera
         yield f"division is {division}, and witnessed is {str(witnessed).lower()}"
     if seen is not None and most is not None and division != "external" and (seen > most) != (division == "open"):
         yield f"division is {division}, and {seen} examples were seen where the protocol allows {most}"
+
+
+def _has_whole_options(record: Record) -> bool:
+    """Whether the spec hash can be worked out: `pack` cuts absolute paths, and says where."""
+    cut = (record.get("packed") or {}).get("redacted") or []
+    return {"options", "version"} <= record["model"].keys() and not any(one.startswith("model.options") for one in cut)
 
 
 def _spec_hashes(model: Mapping[str, Any]) -> set[str]:

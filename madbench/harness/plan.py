@@ -15,7 +15,7 @@ from madbench.harness.declared import named, numbers_asked, of_declared, tasks_a
 from madbench.harness.needs import check_needs, needs_of, with_regions_read
 from madbench.harness.overrides import parse_overrides
 from madbench.harness.reuse import can_serve
-from madbench.harness.specs import initial_weights, resolved_spec, traits_of
+from madbench.harness.specs import code_of, initial_weights, resolved_spec, traits_of
 from madbench.harness.store import Store
 from madbench.models.load import load_model
 from madbench.models.spec import ModelFile, ModelSpec
@@ -152,6 +152,7 @@ class Cells:
                         uses_select=traits.uses_select,
                         limit=self.request.limit,
                         notes=tuple(f"set {one}" for one in self.request.overrides),
+                        code=code_of(spec.adapter),
                         precision=self.request.precision if self.request.precision in traits.precisions else "fp32",
                     )
                     refuse_exposed(file.name, cell.exposure)

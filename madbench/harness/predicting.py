@@ -11,22 +11,21 @@ from typing import Any
 import numpy as np
 
 from madbench.errors import DataMalformed, DataMissing, NotComparable, UsageError, did_you_mean
-from madbench.files import atomic_path
 from madbench.harness.cell import Cell
 from madbench.harness.conditions import ConditionRows
 from madbench.harness.data import CellData, choose_sources, digest, load_data
 from madbench.harness.device import one_thread, resolve_device
-from madbench.harness.import_files import check_format
-from madbench.harness.prediction_files import read_predictions, scores_column
+from madbench.harness.prediction_files import read_predictions
 from madbench.harness.runner import Job
-from madbench.harness.specs import initial_weights
+from madbench.harness.specs import code_of, initial_weights
 from madbench.harness.store import RECORD, CellFolder, Store
 from madbench.harness.trained import trained_model
 from madbench.models.adapter import ModelAdapter
 from madbench.models.spec import ModelSpec
+from madbench.models.weight_references import located
 from madbench.protocols import load_protocol
 from madbench.protocols.schema import Protocol
-from madbench.registry import TASKS, resolve
+from madbench.registry import TASKS
 from madbench.tasks.contract import LegPredictions, Row
 from madbench.tasks.sources import Source, has_split, parse_data
 
@@ -122,13 +121,21 @@ class FinishedCell:
                 fix="predict with the code that trained it",
                 where=self.folder.path,
             )
+        code = code_of(model["adapter"])
+        if code != model.get("code_sha256"):
+            raise NotComparable(
+                f"the code of the adapter '{model['adapter']}' at hand is not the one of this run",
+                fix="predict with the plugin as it was, or run again with it as it is",
+                where=self.folder.path,
+            )
+        options = located(model["options"])
         # What a record does not say is found by the hashes it does hold.
         for unlabelled in (False, True):
             spec = ModelSpec(
                 name=model["name"],
                 version=model["version"],
                 adapter=model["adapter"],
-                options=model["options"],
+                options=options,
                 unlabelled=unlabelled,
                 blind=model["blind"],
                 seen=tuple(model["seen"]),
@@ -147,6 +154,7 @@ class FinishedCell:
                     uses_select=uses_select,
                     limit=self.folder.manifest().get("limit"),
                     precision=self.record.get("precision", "fp32"),
+                    code=code,
                 )
                 if cell.train_id == self.record["train_id"]:
                     return cell
@@ -248,38 +256,6 @@ class FinishedCell:
         """vcr: scores `[rows, 4]` of the rationales of rows that show this answer as the right one."""
         shown = [replace(row, given_answer=answer) for row in rows]
         return self._leg(f"{name}-a{answer}", shown, self.task.legs[1]).scores
-
-
-def write_split_predictions(path: Path, predictions: SplitPredictions, legs: Sequence[str]) -> None:
-    """Parquet: example_id, unit_id, <leg>_prediction and <leg>_scores (empty for a leg without), qa2r_scores_a0..3."""
-    import pyarrow as arrow
-    import pyarrow.parquet
-
-    rows = predictions.rows
-    columns: dict[str, Any] = {
-        "example_id": arrow.array([row.example_id for row in rows], arrow.string()),
-        "unit_id": arrow.array([row.image_id for row in rows], arrow.string()),
-    }
-    for leg in legs:
-        one = predictions.legs.get(leg)
-        columns[f"{leg}_prediction"] = arrow.array([None] * len(rows) if one is None else one.labels, arrow.string())
-        columns[f"{leg}_scores"] = scores_column(None if one is None else one.scores, len(rows))
-    if predictions.blocks is not None:
-        for answer in range(ANSWERS):
-            columns[f"{legs[-1]}_scores_a{answer}"] = scores_column(predictions.blocks[:, answer], len(rows))
-    with atomic_path(path) as temporary:
-        arrow.parquet.write_table(arrow.table(columns), temporary)
-
-
-def write_submission(path: Path, task: str, predictions: SplitPredictions) -> None:
-    """The leaderboard file of the task. Raises UsageError for rows that it cannot name, DataMalformed."""
-    check_format(task, predictions.rows)
-    write = resolve(f"madbench.tasks.{task}.submission:write_submission")
-    first = next(iter(predictions.legs.values()))
-    if predictions.blocks is None:
-        write(path, predictions.rows, first.labels)
-    else:
-        write(path, predictions.rows, first.scores, predictions.blocks)
 
 
 def obvious_split(cell: FinishedCell) -> str:

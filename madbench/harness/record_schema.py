@@ -87,6 +87,7 @@ LATER: dict[str, Any] = {
     "model.notes": LIST,
     "model.weights": OBJECT,
     "model.blind": TRUTH,
+    "model.code_sha256": HEX,
     "data.official_problems": LIST,
     "data.select_ids_sha256": HEX + "?",
     "data.n_pool": WHOLE,

@@ -166,7 +166,8 @@ def _not_comparable(cell: Cell) -> list[str]:
 
 
 def _model(cell: Cell, account: Account) -> dict[str, Any]:
-    spec = cell.spec
+    spec = cell.identified
+    weights = {**cell.weights, **account.weights}
     return {
         "name": spec.name,
         "version": spec.version,
@@ -177,7 +178,8 @@ def _model(cell: Cell, account: Account) -> dict[str, Any]:
         "blind": spec.blind,
         "seen": list(spec.seen),
         "parameters": {name: account.parameters.get(name) for name in ("total", "trainable", "inference")},
-        "weights": {**cell.weights, **account.weights},
+        "weights": {cell.names.get(name, name): identity for name, identity in weights.items()},
+        **({} if cell.code is None else {"code_sha256": cell.code}),
         "notes": list(dict.fromkeys([*account.notes, *cell.notes])),
     }
 

@@ -11,6 +11,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, Literal
 
+from madbench.errors import MadbenchError
 from madbench.harness.cell import Cell
 from madbench.harness.conditions import check_something_to_score
 from madbench.harness.data import CellData, answer_space, load_data
@@ -21,6 +22,7 @@ from madbench.harness.provenance import reset_peak_memory
 from madbench.harness.records import Fitted, build_record, cell_manifest, metric_versions
 from madbench.harness.reuse import reuse
 from madbench.harness.selection import best_on_select, chosen_steps
+from madbench.harness.specs import code_of
 from madbench.harness.store import CellFolder, Store
 from madbench.home import home
 from madbench.models.adapter import Account, Context, ModelAdapter
@@ -52,6 +54,8 @@ def run_cell(
     progress(done, total, what): never receives a metric of a reported condition. make_job: a kind of `Job` that looks on.
     """
     one_thread()
+    if cell.code != code_of(cell.spec.adapter):
+        raise MadbenchError(f"the code of {cell.spec.adapter} was edited after the plan", fix="run it again")
     with store.locked(cell) as folder:
         if settings.overwrite:
             folder.clear()

@@ -11,8 +11,9 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 from madbench.errors import ConfigError, UsageError, did_you_mean
+from madbench.models.adapter import code_sha256
 from madbench.models.spec import ModelFile, ModelSpec, merge
-from madbench.models.weight_references import identity_of, references
+from madbench.models.weight_references import identity_of, names_by_content, references, remember_places
 from madbench.registry import ADAPTERS
 from madbench.tasks.sources import Source
 
@@ -45,6 +46,11 @@ def traits_of(file: ModelFile) -> Traits:
         _tuple(adapter.tasks if file.only_tasks is None else file.only_tasks),
         adapter.precisions,
     )
+
+
+def code_of(adapter: str) -> str | None:
+    """Hex sha256 of the file that defines an adapter; None for a built-in one, and for one that is in no file."""
+    return None if ADAPTERS.origin(adapter) == "built-in" else code_sha256(ADAPTERS.load(adapter))
 
 
 def _tuple(names: Sequence[str] | None) -> tuple[str, ...] | None:
@@ -109,4 +115,6 @@ def initial_weights(spec: ModelSpec, source: Source) -> dict[str, str]:
             f"model '{spec.name}' starts from {', '.join(names)}, which only know the mini data, and {source.task} is real",
             fix=f"give the model a `profiles: {{real: ...}}` without them, or run with --data {source.task}=mini",
         )
-    return {name: identity_of(name) for name in references(spec.options)}
+    weights = {name: identity_of(name) for name in references(spec.options)}
+    remember_places(names_by_content(spec.options, weights))
+    return weights

@@ -99,7 +99,7 @@ def _trial_lines(search: Search, plan: TunePlan):
                 continue
             yield {
                 "model": cell.spec.name,
-                "spec": cell.spec.hash,
+                "spec": cell.identified.hash,
                 "search_seed": plan.request.seed,
                 "trial": trial.number,
                 "values": dict(trial.values),

@@ -16,12 +16,14 @@ from __future__ import annotations
 import logging
 from collections.abc import Callable, Collection, Iterator, Mapping
 from dataclasses import dataclass, field
+from functools import cache
 from pathlib import Path
 from typing import Any, Literal
 
 import numpy as np
 
 from madbench.errors import UsageError, did_you_mean
+from madbench.files import sha256_of_file
 from madbench.protocols.schema import KEBAB
 from madbench.registry import ADAPTERS, TASKS
 from madbench.tasks.contract import Split, TaskInfo
@@ -168,6 +170,7 @@ def register_model(name: str) -> Callable[[type], type]:
             where = source_file(adapter) if isinstance(adapter, type) else None
             raise UsageError(f"register_model({name!r}): {problem}", fix=fix, where=where)
         ADAPTERS.register(name, adapter, origin=source_file(adapter) or adapter.__module__)
+        code_sha256(adapter)  # of the file as it is imported, not as it may be edited while the process lives
         return adapter
 
     return add
@@ -192,6 +195,13 @@ def _wrong(name: Any, adapter: Any) -> Iterator[tuple[str, str]]:
             if one not in names:
                 hint = did_you_mean(str(one), names)
                 yield f"{trait} has {one!r}" + (f"; {hint}" if hint else ""), f"use {', '.join(names)}"
+
+
+@cache
+def code_sha256(adapter: type) -> str | None:
+    """Hex sha256 of the file an adapter is defined in, as it was when first asked; None when there is no such file."""
+    file = source_file(adapter)
+    return sha256_of_file(Path(file)) if file is not None and Path(file).is_file() else None
 
 
 def source_file(adapter: type) -> str | None:

@@ -24,7 +24,8 @@ from pathlib import Path
 from typing import Any
 
 from madbench.errors import DataMissing, UsageError
-from madbench.files import sha256_of
+from madbench.files import recall_json, remember_json, sha256_of
+from madbench.home import home
 from madbench.mini.weights import sha256_of_weights
 from madbench.models.known_weights import known
 from madbench.models.spec import MINI_WEIGHTS
@@ -39,6 +40,9 @@ RANDOM = "random:"
 _LIBRARIES = ("open_clip", "timm")
 _FILES = ("*.json", "*.safetensors", "*.pt", "*.pth", "*.bin", "vocab.txt", "merges.txt", "*.model")
 _SUFFIXES = (".safetensors", ".pt", ".pth", ".bin", ".npz")
+# What stands for a local place in identities and records.
+CONTENT = "sha256="
+_SHA256 = re.compile(r"^[0-9a-f]{64}$")
 _COMMIT = re.compile(r"^[0-9a-f]{40}$")
 _logger = logging.getLogger(__name__)
 _told: set[str] = set()
@@ -124,7 +128,74 @@ def identity_of(reference: str) -> str:
     return f"{RANDOM}{identity}" if named.random else identity
 
 
+def names_by_content(options: Mapping[str, Any], identities: Mapping[str, str]) -> dict[str, str]:
+    """Local place of weights -> its name by content, of those that options name.
+
+    `open_clip:ViT-B-32:/w/vit.pt` becomes `open_clip:ViT-B-32:sha256=<64 hex>`, equal on every machine. identities: name
+    -> what `identity_of` says. Mini names, tags and hub ids stay: they mean the same everywhere.
+    """
+    found = {}
+    for name in references(options):
+        named, content = parse(name), identities.get(name, "").rpartition(":")[2]
+        if named.library == "mini" or not _SHA256.match(content):
+            continue
+        parts = ["random" if named.random else "", "" if named.library == "hub" else named.library, named.architecture]
+        found[name] = ":".join([part for part in parts if part] + [CONTENT + content])
+    return found
+
+
+def remember_places(names: Mapping[str, str]) -> None:
+    """Keep in MADBENCH_HOME where contents lie, so that a record's name finds them. names: as `names_by_content`."""
+    for name, by_content in names.items():
+        path = parse(name).path
+        if path is not None and path.exists() and recall_json(_remembered(by_content)) != str(path.resolve()):
+            remember_json(_remembered(by_content), str(path.resolve()))
+
+
+def located(options: Mapping[str, Any]) -> dict[str, Any]:
+    """Options of a record with the files and folders that its names by content stand for on this machine.
+
+    Raises DataMissing for a content that no plan or run on this machine has named, or that lies there no more.
+    """
+    names = {}
+    for name in references(options):
+        before, mark, content = name.rpartition(CONTENT)
+        if not mark:
+            continue
+        place = recall_json(_remembered(name))
+        found = None if place is None else f"{before}{place}"
+        try:
+            same = found is not None and identity_of(found).rpartition(":")[2] == content
+        except DataMissing:
+            same = False
+        if not same:
+            raise DataMissing(
+                f"the weights {before}{mark}{content[:12]}... are not known on this machine"
+                + (f", or no longer what lies at {place}" if place else ""),
+                fix="`madbench plan` a model that names their file or folder here, then try again",
+            )
+        names[name] = found
+    return renamed(options, names)
+
+
+def _remembered(by_content: str) -> Path:
+    return home() / "weights" / f"{by_content.rpartition(CONTENT)[2]}.json"
+
+
+def renamed(options: Any, names: Mapping[str, str], key: str | None = None) -> Any:
+    """Options with other names of weights: name -> name."""
+    if isinstance(options, Mapping):
+        return {name: renamed(item, names, name) for name, item in options.items()}
+    if isinstance(options, (list, tuple)):
+        return [renamed(item, names, key) for item in options]
+    return names.get(options, options) if key in WEIGHT_KEYS and isinstance(options, str) else options
+
+
 def _identity(named: Reference, reference: str) -> str:
+    if named.place.startswith(CONTENT):
+        raise UsageError(
+            f"'{reference}' is what a record calls weights that lie on some machine", fix="name the file or folder"
+        )
     if named.library == "mini":
         return sha256_of_weights(named.place)
     if named.place == OFFICIAL:

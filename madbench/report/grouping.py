@@ -174,7 +174,8 @@ def family(record: Record) -> tuple[str, str, bool]:
 
 def _options(record: Record) -> tuple[str, tuple[tuple[str, str], ...]]:
     model = record.content["model"]
-    return model["spec_hash"], tuple(sorted((model.get("weights") or {}).items()))
+    code = {"code": model["code_sha256"]} if "code_sha256" in model else {}
+    return model["spec_hash"], tuple(sorted({**(model.get("weights") or {}), **code}.items()))
 
 
 @cache

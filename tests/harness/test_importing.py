@@ -10,9 +10,10 @@ import pytest
 
 from madbench.errors import DataError, UsageError
 from madbench.harness import run
+from madbench.harness.exports import write_submission
 from madbench.harness.import_files import check_format
 from madbench.harness.importing import ImportRequest, import_predictions
-from madbench.harness.predicting import FinishedCell, find_cell, write_submission
+from madbench.harness.predicting import FinishedCell, find_cell
 from madbench.report import report
 
 STORED = {"vcr": ("val", "rule-singular", "rule-plural"), "snli_ve": ("test",), "vqa": ("val",)}

@@ -11,13 +11,8 @@ import pytest
 
 from madbench.errors import DataMissing, NotComparable, UsageError
 from madbench.harness import run
-from madbench.harness.predicting import (
-    FinishedCell,
-    find_cell,
-    obvious_split,
-    write_split_predictions,
-    write_submission,
-)
+from madbench.harness.exports import write_split_predictions, write_submission
+from madbench.harness.predicting import FinishedCell, find_cell, obvious_split
 from madbench.harness.prediction_files import read_predictions
 
 
