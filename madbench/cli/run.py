@@ -43,6 +43,15 @@ Set = Annotated[
     list[str] | None,
     typer.Option("--set", metavar="KEY.PATH=VALUE", help="Override a model option. Repeatable.", show_default=False),
 ]
+Weights = Annotated[
+    list[str] | None,
+    typer.Option(
+        "--weights",
+        metavar="OLD=NEW",
+        help="On real data, other weights for those that models name, e.g. mini:text=FOLDER. Repeatable.",
+        show_default=False,
+    ),
+]
 Plugin = Annotated[
     list[str] | None,
     typer.Option("--plugin", metavar="FILE|MODULE", help="Code that registers models. Repeatable.", show_default=False),
@@ -101,6 +110,7 @@ def run_command(
     nproc: Nproc = 1,
     batch_size: BatchSize = None,
     set_: Set = None,
+    weights: Weights = None,
     plugin: Plugin = None,
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Show the plan and stop.")] = False,
     overwrite: Overwrite = False,
@@ -133,6 +143,7 @@ def plan_command(
     nproc: Nproc = 1,
     batch_size: BatchSize = None,
     set_: Set = None,
+    weights: Weights = None,
     plugin: Plugin = None,
     overwrite: Overwrite = False,
     executor: Executor = "local",
@@ -174,6 +185,7 @@ def _run_or_plan(**given: Any) -> None:
             task=given.pop("task") or (),
             data=given.pop("data") or (),
             options=given.pop("set_") or (),
+            weights=given.pop("weights") or (),
             plugins=given.pop("plugin") or (),
             cluster=given.pop("cluster") or (),
             **given,

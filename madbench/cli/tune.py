@@ -7,7 +7,7 @@ from typing import Annotated, Any
 
 import typer
 
-from madbench.cli.run import Data, Device, Jobs, Model, OnError, Plugin, Precision, Quiet, Set, Task
+from madbench.cli.run import Data, Device, Jobs, Model, OnError, Plugin, Precision, Quiet, Set, Task, Weights
 
 
 def tune_command(
@@ -35,6 +35,7 @@ def tune_command(
     device: Device = "auto",
     precision: Precision = "auto",
     set_: Set = None,
+    weights: Weights = None,
     plugin: Plugin = None,
     jobs: Jobs = None,
     on_error: OnError = "stop",
@@ -70,6 +71,7 @@ def tune_command(
         out=out,
         space=space,
         overrides=set_ or (),
+        weights=weights or (),
         precision=resolve_precision(precision, device),
     )
     try:

@@ -42,6 +42,7 @@ def run(
     nproc: int = 1,
     batch_size: str | int | None = None,
     options: Sequence[str] = (),
+    weights: Sequence[str] = (),
     plugins: Sequence[str] = (),
     dry_run: bool = False,
     overwrite: bool = False,
@@ -56,7 +57,8 @@ def run(
     """Run models through protocols; finished cells are left alone, interrupted ones go on.
 
     model, protocol, task, data: one or several, as on the command line. draws, seeds: `"0-2"`, `"all"` or numbers.
-    options: `key.path=value`. precision: `auto`, `fp32`, `bf16` or `fp16`. batch_size: examples of one forward pass,
+    options: `key.path=value`. weights: `OLD=NEW`, names of weights in the models' options and what stands for them on
+    real data. precision: `auto`, `fp32`, `bf16` or `fp16`. batch_size: examples of one forward pass,
     `auto` to find out; updates see what the model's options say all the same. executor: `local`, `slurm` or `ray`;
     cluster: `KEY=VALUE` parameters of its jobs (docs/clusters.md). jobs: worker processes of `local`; None chooses, 1
     stays in this process (adapters registered in a script are known there only). nproc: of the command line only; a
@@ -93,6 +95,7 @@ def run(
         limit=limit,
         overrides=tuple(options),
         overwrite=overwrite,
+        weights=tuple(weights),
         precision=resolve_precision(precision, device),
     )
     plan = make_plan(request)

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from types import MappingProxyType
 from typing import Any
 
 from madbench.errors import DataMalformed, MadbenchError, UsageError
@@ -13,7 +14,7 @@ from madbench.harness.cell import Cell
 from madbench.harness.data import choose_sources, digest
 from madbench.harness.declared import named, numbers_asked, of_declared, tasks_asked
 from madbench.harness.needs import check_needs, needs_of, with_regions_read
-from madbench.harness.overrides import parse_overrides
+from madbench.harness.overrides import parse_overrides, refuse_on_mini, weights_asked
 from madbench.harness.reuse import can_serve
 from madbench.harness.specs import code_of, initial_weights, resolved_spec, traits_of
 from madbench.harness.store import Store
@@ -41,6 +42,7 @@ class Request:
     overrides: Sequence[str] = ()
     overwrite: bool = False
     precision: str = "fp32"
+    weights: Sequence[str] = ()
 
 
 @dataclass(frozen=True)
@@ -90,12 +92,12 @@ def make_plan(request: Request) -> Plan:
         )
         for protocol in protocols
     }
-    for file in files:  # before any data is read or made: a wrong option is told at once
-        for task in tasks:
-            resolved_spec(file, task, "real", overrides)
+    # Before any data is read or made: a wrong option is told at once.
+    weights = weights_asked(request.weights, files, tasks, overrides)
     sources = with_regions_read(choose_sources(parse_data(request.data), tasks, request.tasks), files, overrides)
+    refuse_on_mini(request.weights, sources)
     store = Store(Path(request.out))
-    found = Cells(request, sources, store, overrides)
+    found = Cells(request, sources, store, overrides, weights)
     for protocol in protocols:
         for file in files:
             for task in protocol.tasks:
@@ -121,8 +123,16 @@ def make_plan(request: Request) -> Plan:
 class Cells:
     """Collects cells and refusals."""
 
-    def __init__(self, request: Request, sources: Sources, store: Store, overrides: Mapping[str, Any]):
-        self.request, self.sources, self.store, self.overrides = request, sources, store, overrides
+    def __init__(
+        self,
+        request: Request,
+        sources: Sources,
+        store: Store,
+        overrides: Mapping[str, Any],
+        weights: Mapping[str, str] = MappingProxyType({}),
+    ):
+        self.request, self.sources, self.store = request, sources, store
+        self.overrides, self.weights = overrides, weights
         self.cells: list[PlannedCell] = []
         self.refusals: list[Refusal] = []
         self.left_out: dict[str, str] = {}
@@ -134,7 +144,7 @@ class Cells:
             self.left_out[f"{file.name} on {task}"] = f"it does {', '.join(traits.tasks)} only"
             return
         try:
-            spec = resolved_spec(file, task, source.kind, self.overrides)
+            spec = resolved_spec(file, task, source.kind, self.overrides, self.weights)
             for draw in draws:
                 found = digest(source, protocol, draw, self.request.limit)
                 check_needs(file.name, needs_of(traits.needs, spec), source, protocol, found)

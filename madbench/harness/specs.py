@@ -8,12 +8,20 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
+from types import MappingProxyType
 from typing import Any
 
 from madbench.errors import ConfigError, UsageError, did_you_mean
 from madbench.models.adapter import code_sha256
 from madbench.models.spec import ModelFile, ModelSpec, merge
-from madbench.models.weight_references import identity_of, names_by_content, references, remember_places
+from madbench.models.weight_references import (
+    RANDOM,
+    identity_of,
+    names_by_content,
+    references,
+    remember_places,
+    renamed,
+)
 from madbench.registry import ADAPTERS
 from madbench.tasks.sources import Source
 
@@ -57,14 +65,23 @@ def _tuple(names: Sequence[str] | None) -> tuple[str, ...] | None:
     return None if names is None else tuple(names)
 
 
-def resolved_spec(file: ModelFile, task: str, profile: str, overrides: Mapping[str, Any]) -> ModelSpec:
-    """The resolved spec with `--set` laid over it, its options checked by the adapter's schema."""
+def resolved_spec(
+    file: ModelFile,
+    task: str,
+    profile: str,
+    overrides: Mapping[str, Any],
+    weights: Mapping[str, str] = MappingProxyType({}),
+) -> ModelSpec:
+    """The resolved spec with `--set` laid over it, its options checked by the adapter's schema.
+
+    weights: other names for those of weights in it (`--weights`).
+    """
     from madbench.models.options import OPTION_SCHEMAS
 
     if file.adapter not in ADAPTERS:
         raise ADAPTERS.unknown(file.adapter)
     spec = file.resolve(task, profile)
-    spec = replace(spec, options=merge(spec.options, overrides))
+    spec = replace(spec, options=renamed(merge(spec.options, overrides), weights))
     schema = OPTION_SCHEMAS.get(file.adapter)
     if schema is None or ADAPTERS.origin(file.adapter) != "built-in":
         schema = ADAPTERS.load(file.adapter).options
@@ -113,7 +130,8 @@ def initial_weights(spec: ModelSpec, source: Source) -> dict[str, str]:
     if names and source.kind != "mini":
         raise UsageError(
             f"model '{spec.name}' starts from {', '.join(names)}, which only know the mini data, and {source.task} is real",
-            fix=f"give the model a `profiles: {{real: ...}}` without them, or run with --data {source.task}=mini",
+            fix=f"--weights {names[0].removeprefix(RANDOM)}=NAME_OR_PATH; or a `profiles: {{real: ...}}` in the model's file"
+            f" without them, or --data {source.task}=mini",
         )
     weights = {name: identity_of(name) for name in references(spec.options)}
     remember_places(names_by_content(spec.options, weights))

@@ -13,7 +13,7 @@ from madbench.errors import MadbenchError, UsageError
 from madbench.harness.cell import Cell
 from madbench.harness.declared import named, parse_numbers, tasks_asked
 from madbench.harness.needs import with_regions_read
-from madbench.harness.overrides import parse_overrides
+from madbench.harness.overrides import parse_overrides, refuse_on_mini, weights_asked
 from madbench.harness.plan import Cells, PlannedCell, Request
 from madbench.harness.specs import resolved_spec
 from madbench.harness.store import Store
@@ -31,6 +31,7 @@ from madbench.harness.tuning_space import (
 from madbench.models.load import load_model
 from madbench.models.spec import ModelFile, merge
 from madbench.models.tuned import Space, Tuned, TunedTask
+from madbench.models.weight_references import renamed
 from madbench.protocols import load_protocol
 from madbench.tasks.sources import choose, parse_data
 
@@ -50,6 +51,7 @@ class TuneRequest:
     space: Path | None = None
     overrides: Sequence[str] = ()
     precision: str = "fp32"
+    weights: Sequence[str] = ()
 
 
 @dataclass(frozen=True)
@@ -147,8 +149,10 @@ def plan_tuning(request: TuneRequest) -> TunePlan:
     tasks = tasks_asked(request.tasks, [protocol])
     _check_files(files)
     spaces = _spaces(files, tasks, overrides, request.space)
+    weights = weights_asked(request.weights, files, tasks, overrides)
     tuning_protocol(protocol, draws, {task: "real" for task in tasks})  # a wrong draw is told before data are made
     sources = choose(parse_data(request.data), tasks, request.tasks, tuning_worlds)
+    refuse_on_mini(request.weights, sources)
     sources = with_regions_read(sources, files, overrides)
     recipe = tuning_protocol(protocol, draws, {task: source.kind for task, source in sources.by_task.items()})
     store = Store(Path(request.out) / "cells")
@@ -161,7 +165,7 @@ def plan_tuning(request: TuneRequest) -> TunePlan:
         for name, file in zip(given, files, strict=True):
             search = Search(file, name, task, spaces[file.name], [])
             before = file.resolve(task, sources.by_task[task].kind).options
-            asked = merge(before, overrides)
+            asked = renamed(merge(before, overrides), weights)
             for number, point in enumerate(drawn):
                 options, values = laid_over(asked, options_schema(file.adapter), search.space, point)
                 found = Cells(plan_of, sources, store, difference(before, options))

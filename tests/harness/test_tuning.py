@@ -393,3 +393,16 @@ def test_a_search_record_that_contradicts_itself_is_refused():
 
 def _row(image, place):
     return Row(f"{image}-{place}", str(image))
+
+
+def test_other_weights_are_those_of_every_trial_and_of_the_file(tuning, tmp_path):
+    for name in ("old", "new"):
+        (tmp_path / f"{name}.pt").write_bytes(name.encode())
+    model = tuning.model(options={"quality": 0, "rate": 2, "weights": str(tmp_path / "old.pt")})
+    target = tuning.folder / "one-tuned.yaml"
+    result = tuning.tune(
+        model, trials=2, weights=[f"{tmp_path / 'old.pt'}={tmp_path / 'new.pt'}"], place=lambda name: target
+    )
+    used = {cell.spec.options["weights"] for search in result.plan.searches for cell in search.cells()}
+    assert used == {str(tmp_path / "new.pt")}
+    assert load_model(target).resolve("vqa", "real").options["weights"] == str(tmp_path / "new.pt")
