@@ -1,7 +1,7 @@
 """Why two runs may, or may not, stand in one column: field by field, in the words of their records.
 
 Pure functions over the content of two records. What breaks comparability is what `report` keeps apart: protocol, data,
-the versions of metrics, the files of shifts, limited runs. All other differences are named for the reader to judge.
+the versions of metrics and shifts, the files of shifts, the rows behind them, limited runs. All other differences are named for the reader to judge.
 """
 
 from __future__ import annotations
@@ -27,6 +27,7 @@ BREAKS = {
     "data.source": "mini and real data never share a table",
     "data.fingerprint": "the annotation files are not the same",
 }
+EDITED = "the same run id with other numbers: edited, or made in another environment"
 
 
 @dataclass(frozen=True)
@@ -71,12 +72,14 @@ class Comparison:
 def compare(first: Content, second: Content) -> Comparison:
     """Two records of schema_version 1."""
     one, other = flat(first), flat(second)
-    versions, files = _versions(first, second), _files(first, second)
+    apart = {**_versions(first, second), **_files(first, second), **_rows(first, second)}
+    if first["run_id"] == second["run_id"] and not _versions(first, second):
+        apart |= {f"conditions[{name}].metrics.{metric}": EDITED for name, metric in _metrics(first, second)}
     differences = []
     for field in one.keys() | other.keys():
         left, right = one.get(field), other.get(field)
         if left != right or (field in one) != (field in other):
-            breaks = BREAKS.get(field) or versions.get(field) or files.get(field)
+            breaks = BREAKS.get(field) or apart.get(field)
             if field == "comparable":
                 breaks = "one of the two is limited"
             differences.append(Difference(group_of(field), field, left, right, breaks))
@@ -157,6 +160,34 @@ def _versions(first: Content, second: Content) -> dict[str, str]:
     return found
 
 
+def _metrics(first: Content, second: Content) -> Iterator[tuple[str, str]]:
+    """(condition, metric) of all metrics that either has."""
+    for record in (first, second):
+        for one in record["conditions"]:
+            yield from ((one["name"], metric) for metric in one.get("metrics") or {})
+
+
+def _rows(first: Content, second: Content) -> dict[str, str]:
+    """Field -> reason, for what should follow from protocol, data and draw: the rows of conditions, and training rows."""
+    found = {}
+    others = {one["name"]: one for one in second["conditions"]}
+    for one in first["conditions"]:
+        name, other = one["name"], others.get(one["name"], one)
+        versions = [each.get("shift_version") for each in (one, other)]
+        if versions[0] != versions[1]:
+            of = one.get("shift") or name
+            found[f"conditions[{name}].shift_version"] = (
+                f"two versions of the shift '{of}', {versions[0]} and {versions[1]}"
+            )
+        sizes = [each.get("n") for each in (one, other)]
+        if sizes[0] != sizes[1] and all(each.get("available", True) for each in (one, other)):
+            found[f"conditions[{name}].n"] = f"'{name}' has {sizes[0]} rows in one and {sizes[1]} in the other"
+    if first["draw"] == second["draw"]:
+        for part, what in (("train", "trains"), ("select", "selects")):
+            found[f"data.{part}_ids_sha256"] = f"draw {first['draw']} {what} on other rows"
+    return found
+
+
 def _files(first: Content, second: Content) -> dict[str, str]:
     conditions = [{one["name"]: one for one in record["conditions"]} for record in (first, second)]
     return {
@@ -184,8 +215,6 @@ def _remarks(first: Content, second: Content) -> Iterator[str]:
         yield f"other draws ({first['draw']} and {second['draw']}): one column, and no paired difference"
     elif _subset(first) == _subset(second):
         yield "the same training rows: differences are paired"
-    else:
-        yield "one column; the training rows differ"
     if first["seed"] != second["seed"]:
         yield f"seeds {first['seed']} and {second['seed']}"
     divisions = [record.get("division", "closed") for record in (first, second)]

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections import defaultdict
+from collections import Counter, defaultdict
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import cache
@@ -38,9 +38,13 @@ class Part:
 
 def split_by_content(records: Sequence[Record]) -> list[Part]:
     """Records of one protocol and source in parts, the main one first: of each task the content with most records."""
-    combinations: dict[str, dict[tuple, list[Record]]] = defaultdict(lambda: defaultdict(list))
+    alike: dict[tuple, list[Record]] = defaultdict(list)
     for record in records:
-        combinations[record.task][content_of(record)].append(record)
+        alike[record.task, content_of(record)].append(record)
+    combinations: dict[str, dict[tuple, list[Record]]] = defaultdict(lambda: defaultdict(list))
+    for (task, content), found in alike.items():
+        for record, odd in _odd(found):
+            combinations[task][*content, odd].append(record)
     main: list[Record] = []
     apart = []
     for task in sorted(combinations):
@@ -51,20 +55,58 @@ def split_by_content(records: Sequence[Record]) -> list[Part]:
     return [Part(main), *apart]
 
 
-def content_of(record: Record) -> tuple[str, str, frozenset, frozenset]:
-    """What must be equal in one column: protocol part, data, the versions of the metrics, and the files of shifts.
+def content_of(record: Record) -> tuple[str, str, frozenset, frozenset, frozenset]:
+    """What must be equal in one column: protocol part, data, the versions of metrics, the files and versions of shifts.
 
-    Sets of pairs: (metric, version) and (condition, files).
+    Sets of pairs: (metric, version), (condition, files) and (condition, version of its shift).
     """
     versions = next(
         (one.get("metric_versions") or {} for one in record.conditions.values() if one.get("role") == "id"), {}
     )
     content = record.content
     files = frozenset((name, tuple(one["files"])) for name, one in record.conditions.items() if one.get("files"))
-    return content["protocol"]["task_hash"], content["data"]["fingerprint"], frozenset(versions.items()), files
+    shifts = frozenset(
+        (name, one["shift_version"]) for name, one in record.conditions.items() if one.get("shift_version") is not None
+    )
+    return content["protocol"]["task_hash"], content["data"]["fingerprint"], frozenset(versions.items()), files, shifts
 
 
-def _in_order(content: tuple[str, str, frozenset, frozenset]) -> tuple:
+def _odd(records: Sequence[Record]) -> list[tuple[Record, frozenset[str]]]:
+    """Each record with what it says otherwise than most of what follows from content and draw: sizes, training rows.
+
+    Another code drew or shifted then, or somebody changed it. Limited runs have fewer rows, and are marked for it.
+    """
+    said: dict[tuple, Counter] = defaultdict(Counter)
+    facts = [(record, {} if record.limited else _follows(record)) for record in records]
+    for _, one in facts:
+        for what, value in one.items():
+            said[what][value] += 1
+    usual = {what: min(found, key=lambda value: (-found[value], str(value))) for what, found in said.items()}
+    return [
+        (record, frozenset(_told(what, value, usual[what]) for what, value in one.items() if value != usual[what]))
+        for record, one in facts
+    ]
+
+
+def _follows(record: Record) -> dict[tuple, int | str | None]:
+    """(`n`, condition) -> rows; (part, draw) -> hash of its ids."""
+    found: dict[tuple, int | str | None] = {
+        ("n", name): one["n"] for name, one in record.conditions.items() if one.get("available", True) and "n" in one
+    }
+    for part in ("train", "select"):
+        if f"{part}_ids_sha256" in record.content["data"]:
+            found[part, record.run[0]] = record.content["data"][f"{part}_ids_sha256"]
+    return found
+
+
+def _told(what: tuple, value: int | str | None, usual: int | str | None) -> str:
+    kind, name = what
+    if kind == "n":
+        return f"other rows in {name} ({value}, not {usual})"
+    return f"other rows to {kind} on in draw {name}"
+
+
+def _in_order(content: tuple) -> tuple:
     return *content[:2], *map(sorted, content[2:])
 
 
@@ -202,4 +244,8 @@ def _reasons(content: tuple, main: tuple) -> str:
         reasons.append("other metric versions")
     if content[3] != main[3]:
         reasons.append("other files behind its shifts")
+    if content[4] != main[4]:
+        names = sorted({name for name, _ in content[4] ^ main[4]})
+        reasons.append(f"another version of the shift behind {', '.join(names)}")
+    reasons += sorted(content[5] ^ main[5])
     return " and ".join(reasons)

@@ -13,7 +13,11 @@ from madbench.report.records import Record
 @pytest.fixture
 def pair(cells):
     folders = [cells.write(model, "vqa", shifted=("changed-prior", "rows")) for model in ("student", "mad")]
-    return [json.loads((folder / "record.json").read_text()) for folder in folders]
+    records = [json.loads((folder / "record.json").read_text()) for folder in folders]
+    for record in records:
+        record["data"].update(train_ids_sha256="1" * 64, select_ids_sha256="2" * 64)
+        record["conditions"][1].update(shift="changed-prior", shift_version=1)
+    return records
 
 
 def changed(record, change):
@@ -30,6 +34,13 @@ CHANGES = {
         "two versions of vqa_accuracy",
     ),
     "files of a shift": (lambda one: one["conditions"][1].update(files=["0" * 64]), "was made from other files"),
+    "version of a shift": (
+        lambda one: one["conditions"][1].update(shift="changed-prior", shift_version=2),
+        "two versions of the shift 'changed-prior', 1 and 2",
+    ),
+    "rows of a condition": (lambda one: one["conditions"][0].update(n=5), "rows in one and 5 in the other"),
+    "training rows": (lambda one: one["data"].update(train_ids_sha256="0" * 64), "draw 0 trains on other rows"),
+    "rows that select": (lambda one: one["data"].update(select_ids_sha256="0" * 64), "draw 0 selects on other rows"),
     "limited": (lambda one: one.update(comparable=False), "one of the two is limited"),
     "source": (lambda one: one["data"].update(source="real"), "mini and real data never share a table"),
 }
@@ -43,7 +54,7 @@ def test_what_breaks_comparability_is_named(pair, name):
     assert any(one.breaks and words in one.breaks for one in found.differences)
 
 
-@pytest.mark.parametrize("name", ["task hash", "fingerprint", "metric version", "files of a shift"])
+@pytest.mark.parametrize("name", [name for name in CHANGES if name not in ("limited", "source")])
 def test_the_verdict_is_that_of_the_tables(pair, name, tmp_path):
     other = changed(pair[1], CHANGES[name][0])
     for second in (pair[1], other):
@@ -52,8 +63,6 @@ def test_the_verdict_is_that_of_the_tables(pair, name, tmp_path):
 
 
 def test_runs_that_differ_in_the_model_are_comparable_and_paired(pair):
-    for record in pair:
-        record["data"]["train_ids_sha256"] = "1" * 64
     found = compare(*pair)
     assert found.comparable and found.verdict == "comparable: the same training rows: differences are paired"
     assert {one.group for one in found.differences} <= set(GROUPS)
@@ -67,6 +76,36 @@ def test_other_draws_share_a_column_and_no_pair(pair):
     verdict = compare(pair[0], other).verdict
     assert "other draws (0 and 3): one column, and no paired difference" in verdict
     assert "divisions closed and external" in verdict
+
+
+def test_other_draws_may_train_on_other_rows(pair):
+    other = changed(pair[1], lambda one: one.update(draw=3, data={**one["data"], "train_ids_sha256": "0" * 64}))
+    assert compare(pair[0], other).comparable
+    assert len(split_by_content([Record("a", pair[0]), Record("b", other)])) == 1
+
+
+def test_one_run_id_with_other_numbers_is_not_the_same_run(pair):
+    edited = changed(pair[0], lambda one: one["conditions"][0]["metrics"].update(vqa_accuracy=0.9))
+    found = compare(pair[0], edited)
+    assert found.verdict == (
+        "not comparable: the same run id with other numbers: edited, or made in another environment"
+    )
+    rescored = changed(edited, lambda one: one["conditions"][0]["metric_versions"].update(vqa_accuracy="2022"))
+    assert "edited" not in compare(pair[0], rescored).verdict
+
+
+def test_the_table_apart_says_what_is_odd(pair):
+    """The rows of most records are the usual ones; limited runs have fewer, and are marked for that."""
+    odd = changed(pair[1], lambda one: (one["conditions"][0].update(n=5), one["model"].update(name="odd")))
+    old = changed(pair[1], lambda one: one["conditions"][1].update(shift_version=2))
+    limited = changed(pair[1], lambda one: (one["conditions"][0].update(n=5), one.update(comparable=False)))
+    records = [pair[0], changed(pair[0], lambda one: one["model"].update(name="third")), odd, old, limited]
+    main, *apart = split_by_content([Record(str(place), one) for place, one in enumerate(records)])
+    assert len(main.records) == 3 and main.records[-1].limited
+    assert sorted(part.reasons.partition(" (")[0] for part in apart) == [
+        "another version of the shift behind changed-prior",
+        "other rows in val",
+    ]
 
 
 def test_every_leaf_that_differs_is_listed_once(pair):
