@@ -9,7 +9,8 @@ import pytest
 from madbench.errors import NotComparable
 from madbench.files import read_json
 from madbench.protocols import lock
-from madbench.tasks import golden
+from madbench.registry import TASKS
+from madbench.tasks import golden, golden_shifts
 from madbench.tasks.vqa import score
 
 
@@ -20,12 +21,28 @@ def test_what_ships_is_what_is_locked():
 
 
 def test_every_metric_of_every_task_has_a_golden_output(madbench):
-    from madbench.registry import TASKS
-
     computed = set(golden.outputs())
     for task in TASKS.names():
         for metric, version in TASKS.load(task).metric_versions.items():
             assert f"{metric}@{version}" in computed
+
+
+def test_every_version_that_a_task_declares_has_a_golden_output():
+    assert lock._known_metrics() <= set(golden.outputs())
+    assert set(TASKS.load("vqa").known_versions["vqa_accuracy"]) == set(score.VERSIONS)
+
+
+def test_every_shift_of_every_task_is_locked_and_does_something():
+    locked, rows = lock.read()["shifts"], golden_shifts.outputs()
+    for name in TASKS.names():
+        for shift in TASKS.load(name).shifts().values():
+            assert f"{name}/{shift.name}@{shift.version}" in locked
+    for full, output in rows.items():
+        changed = output if isinstance(output, list) else output["rows"]
+        assert 0 < len(changed) <= 60, full
+    assert (
+        len({lock.sha256_of(output) for output in rows.values()}) == len(rows) - 1
+    )  # corrected-labels is one shift of two splits
 
 
 def test_golden_outputs_tell_right_from_wrong():
@@ -90,6 +107,56 @@ def test_a_metric_that_nobody_computes_is_told():
     locked, now = lock.read(), lock.current()
     now["metrics"] = {name: sha for name, sha in now["metrics"].items() if name != "q2ar@1"}
     assert lock.missing(locked, now) == ["metric q2ar@1 is locked, and no golden case computes it"]
+
+
+def test_a_scorer_version_that_vanishes_is_told(monkeypatch):
+    """Another version of the same metric does not replace one that protocols may still ask for."""
+    monkeypatch.setattr(golden, "VERSIONS", ("2021",))
+    assert lock.missing(lock.read(), lock.current()) == [
+        "metric vqa_accuracy@2016 is locked, and no golden case computes it"
+    ]
+    monkeypatch.setattr(type(TASKS.load("vqa")), "more_versions", {"vqa_accuracy": ("2021",)})
+    assert lock.missing(lock.read(), lock.current()) == []  # given up on purpose
+
+
+def test_a_version_that_no_golden_case_computes_is_told(monkeypatch):
+    monkeypatch.setattr(type(TASKS.load("vqa")), "more_versions", {"vqa_accuracy": ("2021", "2016", "2030")})
+    assert lock.missing(lock.read(), lock.current()) == [
+        "metric vqa_accuracy@2030 is declared, and no golden case computes it"
+    ]
+
+
+def test_a_protocol_that_vanishes_is_told(shipped):
+    (shipped / "corruptions.yaml").unlink()
+    assert lock.missing(lock.read(), lock.current()) == [
+        "protocol corruptions@1 is locked, and no file has it: restore protocols/corruptions.yaml"
+    ]
+
+
+def test_a_shift_that_changes_under_its_version_fails_with_what_to_do(monkeypatch):
+    from madbench.tasks.vcr import shifts
+
+    monkeypatch.setattr(shifts, "_MALE", frozenset())
+    (problem,) = lock.changed(lock.read(), lock.current())
+    assert problem.startswith("shift vcr/rule-singular@1 does not give the rows it gave")
+    assert f"raise the `version` of its Shift (task/shift: vcr/rule-singular), then run `{lock.COMMAND}`" in problem
+
+
+def test_a_corruption_that_changes_under_its_version_fails_too(monkeypatch):
+    from madbench.tasks import corruptions
+
+    monkeypatch.setattr(corruptions, "JPEG_QUALITY", (25, 18, 15, 10, 8))
+    problems = lock.changed(lock.read(), lock.current())
+    assert [one.partition(" does")[0] for one in problems] == [f"shift {task}/jpeg-5@1" for task in TASKS.names()]
+
+
+def test_a_shift_that_vanishes_is_told(monkeypatch):
+    name, task = "corrected-labels-dev", TASKS.load("snli_ve")  # no shipped protocol asks for it
+    kept = {other: shift for other, shift in task.shifts().items() if other != name}
+    monkeypatch.setattr(type(task), "shifts", lambda self: kept)
+    assert lock.missing(lock.read(), lock.current()) == [
+        f"shift snli_ve/{name}@1 is locked, and no task has it: restore the shift snli_ve/{name}"
+    ]
 
 
 def test_the_command_checks_and_says_so():
