@@ -23,6 +23,23 @@ def as_arguments(given: Mapping[str, Any]) -> list[str]:
     return words
 
 
+def _names_of_specs(plan: Any, given: Mapping[str, Any]) -> dict[str, str]:
+    """Hash of a resolved spec -> the model as it was named: two files may have one model name."""
+    from madbench.harness.overrides import parse_overrides, weights_asked
+    from madbench.harness.specs import resolved_spec
+    from madbench.models.load import load_model
+
+    overrides, files = parse_overrides(given["set_"] or ()), {name: load_model(name) for name in given["model"]}
+    places = sorted({(planned.cell.task, planned.cell.source.kind) for planned in plan.cells})
+    tasks = [task for task, _ in places]
+    weights = weights_asked(given["weights"] or (), list(files.values()), tasks, overrides)
+    found: dict[str, str] = {}
+    for name, file in files.items():
+        for task, kind in places:
+            found.setdefault(resolved_spec(file, task, kind, overrides, weights).hash, name)
+    return found
+
+
 def commands_of(plan: Any, given: Mapping[str, Any], defaults: Mapping[str, Any]) -> list[str]:
     """A command for each training that a plan still needs, with all that is scored of it.
 
@@ -30,17 +47,16 @@ def commands_of(plan: Any, given: Mapping[str, Any], defaults: Mapping[str, Any]
     in any order, from this folder.
     """
     from madbench.harness.executor import chains_of
-    from madbench.models.load import load_model
     from madbench.protocols.loading import load_protocol
 
-    models = {load_model(name).name: name for name in given["model"]}
-    protocols = {load_protocol(name).id: name for name in given["protocol"]}
+    name_of = _names_of_specs(plan, given)
+    protocols = {load_protocol(name).hash: name for name in given["protocol"]}
     rest = {name: value for name, value in given.items() if name not in _OF_THE_WHOLE and value != defaults[name]}
     lines = []
     for chain in chains_of([planned.cell for planned in plan.to_do]):
         own = {
-            "model": models[chain[0].spec.name],
-            "protocol": [protocols[name] for name in dict.fromkeys(cell.protocol.id for cell in chain)],
+            "model": name_of[chain[0].spec.hash],
+            "protocol": [protocols[sha] for sha in dict.fromkeys(cell.protocol.hash for cell in chain)],
             "task": chain[0].task,
             "draws": ",".join(map(str, sorted({cell.draw for cell in chain}))),
             "seeds": ",".join(map(str, sorted({cell.seed for cell in chain}))),

@@ -8,6 +8,8 @@ from madbench.errors import UsageError
 from madbench.protocols.schema import Protocol
 from madbench.registry import TASKS
 
+MOST_NUMBERS = 10_000  # of one range: no study has more draws, and a slip of the finger would fill the memory
+
 
 def named(names: Sequence[str], option: str) -> list[str]:
     """The names given with an option, each once. Raises UsageError where there is none."""
@@ -55,6 +57,8 @@ def parse_numbers(option: str, text: str) -> list[int]:
         first, dash, last = part.strip().partition("-")
         if not first.isdigit() or (dash and not last.isdigit()) or (dash and int(last) < int(first)):
             raise UsageError(f"{option} {text}: expected numbers such as 0-4 or 0,2, or all", fix=f"e.g. {option} 0-2")
+        if int(last or first) - int(first) >= MOST_NUMBERS:
+            raise UsageError(f"{option} {part.strip()}: more than {MOST_NUMBERS:,} numbers", fix=f"e.g. {option} 0-2")
         numbers += range(int(first), int(last or first) + 1)
     return list(dict.fromkeys(numbers))
 

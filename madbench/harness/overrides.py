@@ -6,7 +6,7 @@ from collections.abc import Collection, Mapping, Sequence
 from typing import Any
 
 from madbench.errors import UsageError, did_you_mean
-from madbench.harness.specs import resolved_spec
+from madbench.harness.specs import options_schema, resolved_spec
 from madbench.models.spec import ModelFile, merge
 from madbench.models.weight_references import RANDOM, parse, references
 from madbench.protocols.problems import EXPONENT_WITHOUT_POINT
@@ -48,6 +48,13 @@ def parse_weights(values: Sequence[str], known: Collection[str]) -> dict[str, st
         if not new.startswith(RANDOM):
             found.setdefault(f"{RANDOM}{old}", f"{RANDOM}{new}")
     return found
+
+
+def unchecked_options(file: ModelFile, values: Sequence[str]) -> str | None:
+    """A line about `--set` for an adapter that takes any options, where a typing error would change nothing."""
+    if not values or options_schema(file.adapter) is not None:
+        return None
+    return f"{file.name}: the adapter {file.adapter} declares no options, so nobody checks {', '.join(values)}"
 
 
 def weights_asked(

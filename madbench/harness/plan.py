@@ -14,7 +14,7 @@ from madbench.harness.cell import Cell
 from madbench.harness.data import choose_sources, digest
 from madbench.harness.declared import named, numbers_asked, of_declared, tasks_asked
 from madbench.harness.needs import check_needs, needs_of, with_regions_read
-from madbench.harness.overrides import parse_overrides, refuse_on_mini, weights_asked
+from madbench.harness.overrides import parse_overrides, refuse_on_mini, unchecked_options, weights_asked
 from madbench.harness.reuse import can_serve
 from madbench.harness.specs import code_of, initial_weights, resolved_spec, traits_of
 from madbench.harness.store import Store
@@ -112,6 +112,7 @@ def make_plan(request: Request) -> Plan:
     notices = [sources.notice] if sources.notice else []
     notices += [f"left out: {what}: {reason}" for what, reason in left_out.items()]
     notices += [of_declared(protocol, *chosen[protocol.id]) for protocol in protocols]
+    notices += [unchecked_options(file, request.overrides) for file in files]
     return Plan(
         tuple(sorted(found.cells, key=_running_order)),
         tuple(found.refusals),
@@ -136,6 +137,7 @@ class Cells:
         self.cells: list[PlannedCell] = []
         self.refusals: list[Refusal] = []
         self.left_out: dict[str, str] = {}
+        self._taken: set[str] = set()
 
     def add(self, file: ModelFile, protocol: Protocol, task: str, draws: Sequence[int], seeds: Sequence[int]) -> None:
         source = self.sources.by_task[task]
@@ -172,6 +174,9 @@ class Cells:
 
     def _take(self, cell: Cell) -> None:
         """A cell with its state; one whose own folder cannot be read is refused alone."""
+        if cell.run_id in self._taken:  # two names of one model
+            return
+        self._taken.add(cell.run_id)
         try:
             self.cells.append(PlannedCell(cell, self._state(cell)))
         except DataMalformed as error:

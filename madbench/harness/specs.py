@@ -76,18 +76,23 @@ def resolved_spec(
 
     weights: other names for those of weights in it (`--weights`).
     """
-    from madbench.models.options import OPTION_SCHEMAS
-
     if file.adapter not in ADAPTERS:
         raise ADAPTERS.unknown(file.adapter)
     spec = file.resolve(task, profile)
     spec = replace(spec, options=renamed(merge(spec.options, overrides), weights))
-    schema = OPTION_SCHEMAS.get(file.adapter)
-    if schema is None or ADAPTERS.origin(file.adapter) != "built-in":
-        schema = ADAPTERS.load(file.adapter).options
+    schema = options_schema(file.adapter)
     if schema is not None:
         _check_options(schema, spec)
     return spec
+
+
+def options_schema(adapter: str) -> Any:
+    """The pydantic class of an adapter's options, or None. Imports no built-in adapter that has one."""
+    from madbench.models.options import OPTION_SCHEMAS
+
+    if adapter in OPTION_SCHEMAS and ADAPTERS.origin(adapter) == "built-in":
+        return OPTION_SCHEMAS[adapter]
+    return ADAPTERS.load(adapter).options
 
 
 def _check_options(schema: Any, spec: ModelSpec) -> None:

@@ -15,14 +15,13 @@ from madbench.harness.declared import named, parse_numbers, tasks_asked
 from madbench.harness.needs import with_regions_read
 from madbench.harness.overrides import parse_overrides, refuse_on_mini, weights_asked
 from madbench.harness.plan import Cells, PlannedCell, Request
-from madbench.harness.specs import resolved_spec
+from madbench.harness.specs import options_schema, resolved_spec
 from madbench.harness.store import Store
 from madbench.harness.tuning_protocol import CONDITION, TuningProtocol, tuning_protocol, tuning_worlds
 from madbench.harness.tuning_space import (
     check_space,
     difference,
     laid_over,
-    options_schema,
     points,
     read_space,
     shared,

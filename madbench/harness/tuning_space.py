@@ -10,7 +10,6 @@ from typing import Any
 from pydantic import BaseModel
 
 from madbench.errors import ConfigError, UsageError
-from madbench.models.options import OPTION_SCHEMAS
 from madbench.models.spec import ModelFile
 from madbench.models.tuned import Distribution, Space, SpaceFile, option_names, unknown_option
 from madbench.protocols.problems import check
@@ -127,13 +126,6 @@ def check_space(model: str, space: Space, schema: type[BaseModel] | None, option
             raise ConfigError(
                 f"model '{model}' has no option '{name}' to search" + (f"; {hint}" if hint else ""), fix=fix
             )
-
-
-def options_schema(adapter: str) -> type[BaseModel] | None:
-    """The pydantic class of an adapter's options."""
-    if adapter in OPTION_SCHEMAS and ADAPTERS.origin(adapter) == "built-in":
-        return OPTION_SCHEMAS[adapter]
-    return ADAPTERS.load(adapter).options
 
 
 def _paths(value: Any, parts: Sequence[str]) -> Iterator[tuple[str | int, ...]]:

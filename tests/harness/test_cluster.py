@@ -117,6 +117,20 @@ def test_printed_commands_are_one_a_training_and_run_as_they_stand(bench, madben
     assert left == printed.out.splitlines()[:1]
 
 
+def test_two_files_of_one_model_name_are_two_commands(bench, madbench):
+    files = []
+    for place, seen in ("one", 3), ("two", 4):
+        (bench.folder / place).mkdir()
+        files.append(bench.folder / place / "coin.yaml")
+        files[-1].write_text(
+            f"schema: 1\nname: coin\nversion: 1\nadapter: coin\nsummary: a coin\noptions: {{seen: {seen}}}\n"
+        )
+    asked = ["run", "--protocol", bench.protocol(), "--data", f"vqa={bench.data}", "--plugin", bench.plugin]
+    asked += [word for file in (*files, files[0]) for word in ("--model", file)]
+    lines = madbench(*asked, "--executor", "print").out.splitlines()
+    assert [word for line in lines for word in shlex.split(line) if word.endswith("coin.yaml")] == list(map(str, files))
+
+
 def test_a_printed_command_names_what_was_named(madbench):
     model = "leaderboards/mini-tuned/student-tuned.yaml"
     asked = ("run", "--model", model, "--protocol", "lowshot-1pct", "--task", "vqa", "--data", "mini")

@@ -20,3 +20,15 @@ def test_everything_else_is_yaml():
 def test_what_is_no_key_and_value_is_refused(wrong):
     with pytest.raises(UsageError, match="--set"):
         parse_overrides([wrong])
+
+
+def test_an_adapter_that_declares_no_options_says_that_nobody_checks_them(bench):
+    plan = bench.run(options=["nope=1"], dry_run=True).plan
+    assert "stepper: the adapter stepper declares no options, so nobody checks nope=1" in plan.notices
+    assert not any("nobody checks" in line for line in bench.run(dry_run=True).plan.notices)
+
+
+def test_one_model_under_two_names_is_planned_once(bench):
+    file = bench.folder / "same.yaml"
+    file.write_text("schema: 1\nname: coin\nversion: 1\nadapter: coin\nsummary: the same coin\n")
+    assert len(bench.run(["coin", str(file)], dry_run=True).plan.cells) == 1
