@@ -79,6 +79,6 @@ def note_error(cell: Cell, store: Store, error: BaseException) -> None:
     """Leave error.json in a cell's folder, unless another process has taken the cell over meanwhile."""
     try:
         with store.locked(cell, patience=0) as folder:
-            folder.write_error(error)
+            folder.write_error(error, {"spec": cell.identified.hash, "code": cell.code})
     except (Busy, OSError):
         pass  # whatever keeps the cell from being written is the error to tell

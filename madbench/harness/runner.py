@@ -77,8 +77,10 @@ def run_cell(
         folder.keep_predictions(set(steps.values()))
         if fitted.trained_here:
             folder.checkpoints.keep(settings.keep_checkpoint, steps["last"], steps[cell.protocol.selection])
-        record = build_record(cell, data, job.space, fitted, steps, job.device, started)
-        return folder.write_record(record)
+        record = folder.write_record(build_record(cell, data, job.space, fitted, steps, job.device, started))
+    if cell.code is not None:
+        store.drop_failures_of_other_code(cell)
+    return record
 
 
 def follow_cell(cell: Cell, settings: Settings, group: Any) -> None:

@@ -17,7 +17,7 @@ from madbench.files import read_json, write_json, write_text
 from madbench.harness.cell import Cell
 from madbench.harness.checkpoints import Checkpoints
 from madbench.harness.digests import DIGESTS, RESCORING, sealed
-from madbench.harness.locks import PATIENCE_S, locked
+from madbench.harness.locks import PATIENCE_S, Busy, locked
 from madbench.harness.record_schema import FIELDS
 
 RECORD, MANIFEST, ERROR, HISTORY = "record.json", "manifest.json", "error.json", "history.jsonl"
@@ -59,7 +59,8 @@ class CellFolder:
         write_json(self.path / RECORD, content)
         return content
 
-    def write_error(self, error: BaseException) -> None:
+    def write_error(self, error: BaseException, about: Mapping[str, Any]) -> None:
+        """about: whose error it is, for `Store.drop_failures_of_other_code`."""
         what = str(error) if isinstance(error, MadbenchError) else f"{type(error).__name__}: {error}"
         write_json(
             self.path / ERROR,
@@ -67,6 +68,7 @@ class CellFolder:
                 "error": what,
                 "fix": getattr(error, "fix", "") or "",
                 "traceback": "".join(traceback.format_exception(error)),
+                **about,
             },
         )
 
@@ -145,6 +147,20 @@ class Store:
             if record is not None and record["train_id"] == cell.train_id and record["run_id"] != cell.run_id:
                 found.append(CellFolder(file.parent))
         return found
+
+    def drop_failures_of_other_code(self, cell: Cell) -> None:
+        """Delete failed attempts at a cell by code that its adapter's file no longer holds: they would look like gaps."""
+        own = self.folder(cell).path
+        for file in own.parent.glob(f"{cell.source.kind}-d{cell.draw}-s{cell.seed}-*/{ERROR}"):
+            try:
+                about = _object(file)
+                other = about.get("code") not in (None, cell.code) and about.get("spec") == cell.identified.hash
+                if file.parent == own or not other or (file.parent / RECORD).exists():
+                    continue
+                with locked(file.parent, str(file.parent), patience=0):
+                    shutil.rmtree(file.parent)
+            except (DataMalformed, Busy, OSError):
+                continue  # somebody else's, or not to be deleted: it stays
 
     def check_writable(self) -> None:
         """Raises UsageError before anything is trained when the out folder cannot be written."""
