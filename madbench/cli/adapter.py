@@ -7,6 +7,7 @@ from typing import Annotated, Any
 
 import typer
 
+from madbench.cli.predict import Verbose
 from madbench.cli.run import Plugin, Set, Task
 
 adapter = typer.Typer(rich_markup_mode=None, no_args_is_help=True, help="Write a model adapter, or check one.")
@@ -50,6 +51,7 @@ def check_command(
     device: Annotated[
         str, typer.Option("--device", metavar="cpu|cuda|auto", help="Where to compute; bit for bit on the CPU only.")
     ] = "cpu",
+    verbose: Verbose = False,
     as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
 ) -> None:
     """Check that a model keeps the contract, on a very small world; exit code 4 when a check fails.
@@ -62,10 +64,11 @@ def check_command(
     from contextlib import nullcontext, redirect_stdout
 
     from madbench.harness.conformance import check_adapter
+    from madbench.harness.log import logged
 
     told = _Told()
     # What adapter code prints must not stand in the JSON.
-    with redirect_stdout(sys.stderr) if as_json else nullcontext():
+    with redirect_stdout(sys.stderr) if as_json else nullcontext(), logged(None, verbose):
         report = check_adapter(
             name,
             plugins=plugin or (),

@@ -15,6 +15,7 @@ import typer
 from typer.core import TyperGroup
 
 from madbench import __version__
+from madbench.cli.environment import EPILOG, add_variables
 from madbench.cli.errors import of_the_system, show_error, show_usage
 from madbench.errors import Interrupted, MadbenchError, debugging, did_you_mean
 from madbench.harness.processes import launched
@@ -67,10 +68,10 @@ def _as_command(name: str, target: Any) -> Any:
     """A command from a function, or a group of them from a typer app."""
     if isinstance(target, typer.Typer):
         target.info.name = name
-        return typer.main.get_group(target)
+        return add_variables(typer.main.get_group(target), name)
     single = typer.Typer(rich_markup_mode=None, add_completion=False)
     single.command(name)(target)
-    return typer.main.get_command(single)
+    return add_variables(typer.main.get_command(single), name)
 
 
 app = typer.Typer(
@@ -78,6 +79,7 @@ app = typer.Typer(
     rich_markup_mode=None,
     pretty_exceptions_enable=False,
     no_args_is_help=True,
+    epilog=EPILOG,
     context_settings={"help_option_names": ["-h", "--help"]},
 )
 
@@ -90,15 +92,35 @@ def _print_version(wanted: bool) -> None:
 
 @app.callback()
 def top(
+    context: typer.Context,
     version: Annotated[
         bool, typer.Option("--version", callback=_print_version, is_eager=True, help="Print the version.")
     ] = False,
     debug: Annotated[bool, typer.Option("--debug", help="Show tracebacks; may stand anywhere on the line.")] = False,
+    no_color: Annotated[
+        bool, typer.Option("--no-color", help="No colours (as NO_COLOR); anywhere on the line.")
+    ] = False,
+    verbose: Annotated[bool, typer.Option("--verbose", "-v", help="As behind a command that has it.")] = False,
+    quiet: Annotated[bool, typer.Option("--quiet", "-q", help="As behind a command that has it.")] = False,
 ) -> None:
     """Low-shot and domain-shift evaluation of vision-language fine-tuning, on VCR, SNLI-VE and VQA v2.
 
     Start with: madbench run --model mad --protocol lowshot-1pct, then: madbench report
     """
+    wanted = {name: True for name, given in (("verbose", verbose), ("quiet", quiet)) if given}
+    if wanted and context.invoked_subcommand is not None:
+        _hand_down(context, context.invoked_subcommand, wanted)
+
+
+def _hand_down(context: typer.Context, name: str, wanted: dict[str, bool]) -> None:
+    """Options that stand before a command and are the command's."""
+    command = context.command.get_command(context, name)
+    below = {one: each.params for one, each in getattr(command, "commands", {}).items()}
+    takes = {param.name for params in (command.params, *below.values()) for param in params}
+    for option in wanted:
+        if option not in takes:
+            context.fail(f"{name} has no --{option}")
+    context.default_map = {name: {**wanted, **{one: wanted for one in below}}}
 
 
 def main(arguments: Sequence[str] | None = None) -> None:
@@ -107,7 +129,9 @@ def main(arguments: Sequence[str] | None = None) -> None:
     if "--debug" in given:
         # Taken off the line below, so that it may stand before or after the command; processes read it from here.
         os.environ["MADBENCH_DEBUG"] = "1"
-    sys.exit(run_app([word for word in given if word != "--debug"], debugging()))
+    if "--no-color" in given:
+        os.environ["NO_COLOR"] = "1"
+    sys.exit(run_app([word for word in given if word not in ("--debug", "--no-color")], debugging()))
 
 
 def run_app(arguments: list[str], debug: bool = False) -> int:

@@ -15,6 +15,7 @@ Data = Annotated[
 ProtocolFile = Annotated[
     str | None, typer.Option("--protocol", help="The file of its protocol, when no name finds it.", show_default=False)
 ]
+Verbose = Annotated[bool, typer.Option("--verbose", "-v", help="What the model logs, on stderr.")]
 Device = Annotated[str, typer.Option("--device", metavar="auto|cpu|cuda", help="Where to compute.")]
 Plugin = Annotated[
     list[str] | None,
@@ -32,19 +33,22 @@ def predict_command(
     device: Device = "auto",
     protocol: ProtocolFile = None,
     plugin: Plugin = None,
+    verbose: Verbose = False,
 ) -> None:
     """Predict a split with a finished cell's checkpoint.
 
     Models without trained state (priors, counts) are fitted again on their subset.
     """
     from madbench.harness.exports import write_split_predictions
+    from madbench.harness.log import logged
     from madbench.harness.predicting import FinishedCell, find_cell
     from madbench.plugins import load_plugin
 
     for one in plugin or []:
         load_plugin(one)
     cell = FinishedCell(find_cell(run_dir, split=split), data or [], device, protocol)
-    predictions = cell.predict(split)
+    with logged(None, verbose):
+        predictions = cell.predict(split)
     record = cell.record
     name = f"{record['model']['name']}-{cell.task.name}-{split}-d{record['draw']}-s{record['seed']}.parquet"
     target = out or Path(name)

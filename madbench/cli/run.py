@@ -94,6 +94,9 @@ CacheSize = Annotated[
         show_default=False,
     ),
 ]
+Verbose = Annotated[
+    bool, typer.Option("--verbose", "-v", help="What models log, on stderr (it is in OUT/log.txt in any case).")
+]
 Quiet = Annotated[bool, typer.Option("--quiet", "-q", help="No progress and no board.")]
 
 
@@ -122,10 +125,12 @@ def run_command(
     on_error: OnError = "stop",
     cache_size: CacheSize = None,
     quiet: Quiet = False,
+    verbose: Verbose = False,
 ) -> None:
     """Run models through protocols, and print the board of what was run.
 
-    The same command again goes on where it stopped; what is finished is not done again.
+    The same command again goes on where it stopped; what is finished is not done again. What happens is also written to
+    log.txt in the folder of results.
     """
     _run_or_plan(**locals())
 

@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from madbench.cli.predict import Data, Device, Plugin, ProtocolFile, RunDir
+from madbench.cli.predict import Data, Device, Plugin, ProtocolFile, RunDir, Verbose
 
 
 def submit_command(
@@ -25,6 +25,7 @@ def submit_command(
     device: Device = "auto",
     protocol: ProtocolFile = None,
     plugin: Plugin = None,
+    verbose: Verbose = False,
 ) -> None:
     """Write the leaderboard file of a finished cell.
 
@@ -32,6 +33,7 @@ def submit_command(
     """
     from madbench.errors import UsageError
     from madbench.harness.exports import write_submission
+    from madbench.harness.log import logged
     from madbench.harness.predicting import FinishedCell, find_cell, obvious_split
     from madbench.plugins import load_plugin
 
@@ -40,10 +42,11 @@ def submit_command(
     for one in plugin or []:
         load_plugin(one)
     cell = FinishedCell(find_cell(run_dir, split, condition), data or [], device, protocol)
-    if condition is not None:
-        predictions = cell.stored(condition)
-    else:
-        split = split or obvious_split(cell)
-        predictions = cell.predict(split)
+    with logged(None, verbose):
+        if condition is not None:
+            predictions = cell.stored(condition)
+        else:
+            split = split or obvious_split(cell)
+            predictions = cell.predict(split)
     write_submission(out, cell.task.name, predictions)
     typer.echo(f"{len(predictions.rows):,} predictions of {cell.task.name} {condition or split}: {out}")

@@ -7,7 +7,7 @@ from typing import Annotated, Any
 
 import typer
 
-from madbench.cli.run import Data, Device, Jobs, Model, OnError, Plugin, Precision, Quiet, Set, Task, Weights
+from madbench.cli.run import Data, Device, Jobs, Model, OnError, Plugin, Precision, Quiet, Set, Task, Verbose, Weights
 
 
 def tune_command(
@@ -41,6 +41,7 @@ def tune_command(
     on_error: OnError = "stop",
     as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
     quiet: Quiet = False,
+    verbose: Verbose = False,
 ) -> None:
     """Choose options of models: the same number of trials, at the same points, for all models named.
 
@@ -83,6 +84,7 @@ def tune_command(
             plugins=plugin or (),
             place=place,
             quiet=quiet,
+            verbose=verbose,
         )
     except KeyboardInterrupt:
         raise Interrupted("interrupted", fix="the same command again goes on where this one stopped") from None

@@ -53,6 +53,7 @@ def run(
     keep_checkpoint: str = "selected",
     on_error: str = "stop",
     quiet: bool = False,
+    verbose: bool = False,
 ) -> RunResult:
     """Run models through protocols; finished cells are left alone, interrupted ones go on.
 
@@ -61,13 +62,16 @@ def run(
     real data. precision: `auto`, `fp32`, `bf16` or `fp16`. batch_size: examples of one forward pass,
     `auto` to find out; updates see what the model's options say all the same. executor: `local`, `slurm` or `ray`;
     cluster: `KEY=VALUE` parameters of its jobs (docs/clusters.md). jobs: worker processes of `local`; None chooses, 1
-    stays in this process (adapters registered in a script are known there only). nproc: of the command line only; a
+    stays in this process (adapters registered in a script are known there only). verbose: what adapters log, on stderr;
+    it is in `<out>/log.txt` in any case. nproc: of the command line only; a
     script trains in several processes when it is started with `accelerate launch`.
     Raises MadbenchError before anything has started; errors of single cells are in the result.
     """
+    from madbench import __version__
     from madbench.harness.device import resolve_precision
     from madbench.harness.execution import Execution
     from madbench.harness.executor import check_executor, execute
+    from madbench.harness.log import events
     from madbench.harness.plan import Request, make_plan
     from madbench.harness.processes import end_with, launched, rank
     from madbench.harness.progress import make_display
@@ -106,10 +110,14 @@ def run(
     if refused and on_error == "stop":
         raise _together(plan)
     store.check_writable()
-    how = Execution(store, settings, jobs, on_error == "continue", tuple(plugins), executor, parameters)
-    with make_display(len(plan.to_do), quiet) as display:
+    how = Execution(store, settings, jobs, on_error == "continue", tuple(plugins), executor, parameters, verbose)
+    with make_display(len(plan.to_do), quiet, plain=verbose) as display, how.logged():
         for line in plan.notices:
             display.say(line)
+            events.info("%s", line)
+        for refusal in plan.refusals:
+            events.error("refused: %s %s %s: %s", refusal.model, refusal.protocol, refusal.task, refusal.error)
+        events.info("madbench %s: %d cells, %d to do", __version__, len(plan.cells), len(plan.to_do))
         display.say(f"{len(plan.cells)} cells, {len(plan.cells) - len(plan.to_do)} of them done before")
         if executor != "local" and precision == "auto":
             display.say(f"--precision auto is {request.precision} on this machine, and so in every job")

@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
+import os
+import time
 import traceback
 from collections.abc import Callable, Mapping
+from contextlib import AbstractContextManager
 from dataclasses import dataclass, field
 from typing import Any
 
 from madbench.errors import MadbenchError, debugging
 from madbench.harness.cell import Cell
 from madbench.harness.locks import Busy
+from madbench.harness.log import LOG, about, events, logged
 from madbench.harness.processes import lost_others, wait_for_the_end
 from madbench.harness.progress import Lines
 from madbench.harness.runner import Settings, run_cell
@@ -42,7 +46,7 @@ class Outcome:
 class Execution:
     """How to run a plan. jobs: cells at once with `local`, None for a sensible number; 1 runs in this process.
 
-    executor: `local`, `slurm` or `ray`. cluster: parameters for its jobs.
+    executor: `local`, `slurm` or `ray`. cluster: parameters for its jobs. verbose: what adapters log, on stderr too.
     """
 
     store: Store
@@ -52,10 +56,27 @@ class Execution:
     plugins: tuple[str, ...] = ()
     executor: str = "local"
     cluster: Mapping[str, Any] = field(default_factory=dict)
+    verbose: bool = False
+
+    def logged(self) -> AbstractContextManager[None]:
+        """The log of this run, in whichever process it goes on."""
+        return logged(self.store.out / LOG, self.verbose)
 
 
 def attempt(cell: Cell, how: Execution, progress: Callable[[int, int, str], None]) -> MadbenchError | None:
     """Run one cell; an error is written beside it and returned. Busy, of a cell that another process has, is not written."""
+    with how.logged(), about(cell.label):
+        events.info("started in %s, process %d", how.store.folder(cell).path, os.getpid())
+        began = time.monotonic()
+        error = _attempted(cell, how, progress)
+        if error is None:
+            events.info("done, %.0f s", time.monotonic() - began)
+        else:
+            events.error("%s: %s", "busy" if isinstance(error, Busy) else "failed", error)
+        return error
+
+
+def _attempted(cell: Cell, how: Execution, progress: Callable[[int, int, str], None]) -> MadbenchError | None:
     try:
         run_cell(cell, how.store, how.settings, progress)
     except Busy as busy:

@@ -122,10 +122,11 @@ class Live(Lines):
             self._bars.remove_task(self._bar_of.pop(label))
 
 
-def make_display(cells: int, quiet: bool = False) -> Lines:
+def make_display(cells: int, quiet: bool = False, plain: bool = False) -> Lines:
+    """plain: lines on a terminal too, where other lines come between."""
     if quiet:
         return Quiet(cells)
-    return Live(cells) if sys.stderr.isatty() else Lines(cells)
+    return Live(cells) if sys.stderr.isatty() and not plain else Lines(cells)
 
 
 def _share(done: int, total: int) -> str:

@@ -45,6 +45,7 @@ def tune(
     plugins: Sequence[str] = (),
     place: Place = lambda name: None,
     quiet: bool = False,
+    verbose: bool = False,
 ) -> TuneResult:
     """Search, or go on where a search stopped: trials that are done are not run again.
 
@@ -65,8 +66,9 @@ def tune(
             check_replaceable(target)
     plan.store.check_writable()
     cells = plan.to_do()
-    how = Execution(plan.store, Settings(device, keep_checkpoint="none"), jobs, on_error == "continue", tuple(plugins))
-    with make_display(len(cells), quiet) as display:
+    settings = Settings(device, keep_checkpoint="none")
+    how = Execution(plan.store, settings, jobs, on_error == "continue", tuple(plugins), verbose=verbose)
+    with make_display(len(cells), quiet, plain=verbose) as display, how.logged():
         for line in plan.notices:
             display.say(line)
         trials = sum(len(search.trials) for search in plan.searches)
