@@ -8,6 +8,7 @@ import traceback
 from collections.abc import Callable, Mapping
 from contextlib import AbstractContextManager
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Any
 
 from madbench.errors import MadbenchError, debugging
@@ -88,12 +89,16 @@ def _attempted(cell: Cell, how: Execution, progress: Callable[[int, int, str], N
             wait_for_the_end()
             error = MadbenchError("another process of this training ended", fix="run it again; it goes on from here")
         note_error(cell, how.store, error)
-        if isinstance(error, MadbenchError):
-            return error
-        return MadbenchError(
-            f"{type(error).__name__}: {error}", fix=f"see the traceback in {how.store.folder(cell).path / ERROR}"
-        )
+        return error if isinstance(error, MadbenchError) else _told(error, how.store.folder(cell).path / ERROR)
     return None
+
+
+def _told(error: BaseException, file: Path) -> MadbenchError:
+    """What ended a cell, by code that knows no errors of ours. file: where its traceback is."""
+    if isinstance(error, OSError) and error.filename is not None and error.strerror:
+        fix = f"--out and MADBENCH_HOME name places that must be readable and writable; the traceback is in {file}"
+        return MadbenchError(f"{error.filename}: {error.strerror}", fix=fix)
+    return MadbenchError(f"{type(error).__name__}: {error}", fix=f"see the traceback in {file}")
 
 
 def note_error(cell: Cell, store: Store, error: BaseException) -> None:

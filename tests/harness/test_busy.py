@@ -76,6 +76,15 @@ def test_code_that_ends_the_process_fails_its_cell_alone(cell, how, monkeypatch)
     assert "SystemExit: 7" in (how.store.folder(cell).path / "error.json").read_text()
 
 
+def test_a_place_that_cannot_be_written_is_named(cell, how, monkeypatch):
+    def refuse(job):
+        raise PermissionError(13, "Permission denied", "/cache/features")
+
+    monkeypatch.setattr(runner.Job, "train", refuse)
+    error = attempt(cell, how, lambda *_: None)
+    assert str(error) == "/cache/features: Permission denied" and "MADBENCH_HOME" in error.fix
+
+
 def test_debugging_shows_the_traceback_of_a_failing_cell(cell, how, monkeypatch, capsys):
     monkeypatch.setattr(runner.Job, "train", lambda job: 1 / 0)
     attempt(cell, how, lambda *_: None)
