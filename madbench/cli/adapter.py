@@ -9,6 +9,7 @@ import typer
 
 from madbench.cli.predict import Verbose
 from madbench.cli.run import Plugin, Set, Task
+from madbench.errors import one_line
 
 adapter = typer.Typer(rich_markup_mode=None, no_args_is_help=True, help="Write a model adapter, or check one.")
 
@@ -77,7 +78,7 @@ def check_command(
             device=device,
             on_result=(lambda _: None) if as_json else told,
         )
-    typer.echo(json.dumps(report.content(), indent=1) if as_json else "\n".join(report.ending()))
+    typer.echo(json.dumps(report.content(), indent=1) if as_json else "\n".join(map(one_line, report.ending())))
     if not report.passed:
         raise typer.Exit(4)
 
@@ -92,5 +93,5 @@ class _Told:
         from madbench.harness.conformance.report import task_heading
 
         for line in (*task_heading(result.task, self._task), *result.lines()):
-            typer.echo(line)
+            typer.echo(one_line(line))
         self._task = result.task

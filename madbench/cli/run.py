@@ -245,7 +245,7 @@ def _print_result(result: Any, quiet: bool) -> None:
 
 
 def _board(result: Any) -> str:
-    from madbench.errors import MadbenchError
+    from madbench.errors import MadbenchError, one_line
     from madbench.report import report
 
     cells = [planned.cell for planned in result.plan.cells]
@@ -256,4 +256,4 @@ def _board(result: Any) -> str:
         return report(folders, published="none", include_limited=limited)
     except MadbenchError as error:
         # The run is done and recorded; what cannot stand in one table does not undo it.
-        return f"no board: {error}\n"
+        return f"no board: {one_line(error.what)}\n"
