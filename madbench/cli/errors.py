@@ -15,13 +15,15 @@ import typer
 
 from madbench.errors import MadbenchError, UsageError, did_you_mean, one_line
 
+# Lists in our own errors are indented; any other line break came with a value, or from other people's code.
+_DETAIL = re.compile(r"\n(?=  )")
 # Of a disk, whatever file it was about.
 _OF_THE_DISK = {errno.ENOSPC, errno.EDQUOT, errno.EROFS}
 
 
 def show_error(error: MadbenchError) -> int:
     """Print an error and its fix to stderr; the exit code."""
-    first, *details = error.what.split("\n")
+    first, *details = _DETAIL.split(error.what)
     for line in details:
         typer.echo(one_line(line), err=True)
     what = first.rstrip(":") if details else first

@@ -26,6 +26,11 @@ def test_details_come_first_a_line_each_then_one_error_and_one_fix(capsys):
     ]
 
 
+def test_line_breaks_of_values_and_of_other_peoples_code_are_spelled_out(capsys):
+    show_error(MadbenchError("ValueError: a\nb\x1b[2J", fix="c"))
+    assert capsys.readouterr().err.splitlines() == ["error: ValueError: a\\nb\\x1b[2J", "fix: c"]
+
+
 def test_an_error_of_many_cells_is_told_once(capsys):
     show_errors([MadbenchError("a", fix="b"), MadbenchError("a", fix="b"), MadbenchError("c")])
     assert capsys.readouterr().err.splitlines() == ["error: a", "fix: b", "error: c"]
