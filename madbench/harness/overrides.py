@@ -45,9 +45,8 @@ def parse_weights(values: Sequence[str], known: Collection[str]) -> dict[str, st
             raise UsageError(f"--weights names {old} twice", fix="give it one name")
         parse(new)
         found[old] = new
-        if not new.startswith(RANDOM):
-            found.setdefault(f"{RANDOM}{old}", f"{RANDOM}{new}")
-    return found
+    behind = {f"{RANDOM}{old}": f"{RANDOM}{new}" for old, new in found.items() if not new.startswith(RANDOM)}
+    return {**behind, **found}
 
 
 def unchecked_options(file: ModelFile, values: Sequence[str]) -> str | None:

@@ -3,7 +3,7 @@
 import pytest
 
 from madbench.errors import UsageError
-from madbench.harness.overrides import parse_overrides
+from madbench.harness.overrides import parse_overrides, parse_weights
 
 
 def test_an_exponent_without_a_point_is_a_number():
@@ -20,6 +20,20 @@ def test_everything_else_is_yaml():
 def test_what_is_no_key_and_value_is_refused(wrong):
     with pytest.raises(UsageError, match="--set"):
         parse_overrides([wrong])
+
+
+def test_other_weights_stand_behind_random_too_unless_those_have_their_own():
+    known = {"mini:clip", "random:mini:clip", "random:mini:text"}
+    assert parse_weights(["mini:clip=/w/a=b", "mini:text=/t"], known) == {
+        "mini:clip": "/w/a=b",
+        "random:mini:clip": "random:/w/a=b",
+        "mini:text": "/t",
+        "random:mini:text": "random:/t",
+    }
+    both = parse_weights(["mini:clip=/a", "random:mini:clip=random:/b"], known)
+    assert both == {"mini:clip": "/a", "random:mini:clip": "random:/b"}
+    with pytest.raises(UsageError, match="names mini:clip twice"):
+        parse_weights(["mini:clip=/a", "mini:clip=/b"], known)
 
 
 def test_an_adapter_that_declares_no_options_says_that_nobody_checks_them(bench):
