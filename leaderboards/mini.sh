@@ -20,12 +20,13 @@ controls=$(models student-doubled c3-random-teacher)
 
 run --protocol lowshot-1pct --draws all $rows $blind $controls
 run --protocol domainshift --seeds all $(models student student-doubled mad text-only)
-run --protocol domainshift $blind $(models clip-probe)
+run --protocol domainshift --seeds all $blind $(models clip-probe)
 
 # Plain fine-tuning and one distilled row, tuned alike on another world: the same trials, the same number of updates.
 $MADBENCH tune $(models student naive-kd) --protocol lowshot-1pct --data mini --out "$OUT" --trials 8 --quiet \
     --space "$TUNED/space.yaml" --write-dir "$TUNED"
 run --protocol lowshot-1pct --draws all $(models "$TUNED/student-tuned.yaml" "$TUNED/naive-kd-tuned.yaml")
 
-run --protocol lowshot-10pct --draws all $rows $controls
 run --protocol lowshot-5pct --draws 0 $rows
+run --protocol lowshot-10pct --draws all $rows
+run --protocol lowshot-10pct --draws all $controls

@@ -29,7 +29,8 @@ def test_words_of_others_neither_open_nor_close_markup(text):
     "text, written",
     [
         ("a <b> & c", "a &lt;b> & c"),
-        ("[x](http://evil)", "[x]\\(http://evil)"),
+        ("[x](http://evil)", "[x]\\(http\\://evil)"),
+        ("www.evil.org", "www\\.evil.org"),
         ("a*b `c` \\", "a\\*b \\`c\\` \\\\"),
         ("&lt;", "\\&lt;"),
         ("# no heading", "\\# no heading"),
