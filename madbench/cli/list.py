@@ -167,6 +167,7 @@ def list_published() -> list[dict[str, Any]]:
                 "split": row.split,
                 "status": row.status if row.confidence is None else f"{row.status} ({row.confidence})",
                 "result": figures or row.claim,
+                "conditions": row.conditions,
             }
         )
     return rows

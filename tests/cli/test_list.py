@@ -49,6 +49,12 @@ def test_what_ships_is_listed(madbench):
     } <= names(madbench, "models")
 
 
+def test_published_results_come_with_their_conditions(madbench):
+    rows = json.loads(madbench("list", "published", "--json").out)
+    (gain,) = [row for row in rows if row["result"] == "max_gain 51.9"]
+    assert gain["status"] == "fact" and gain["conditions"] == "largest gain stated, not an accuracy"
+
+
 def test_a_broken_file_is_shown_as_broken_and_exits_2(madbench, tmp_path, monkeypatch):
     (tmp_path / "protocols").mkdir()
     (tmp_path / "protocols" / "mine.yaml").write_text("name: mine\nversion: 1\nextends: full\nsedes: [1]\n")
