@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import time
 from collections.abc import Sequence
+from typing import Any
 
 import numpy as np
 import torch
 
 from madbench.models.adapter import Account, ModelAdapter
 from madbench.models.confidence_probes import ConfidenceProbes, refuse_zero_shot_labels
-from madbench.models.finetune_gates import GateTrial, gate_by_cross_fit, gate_by_select
+from madbench.models.finetune_gates import GateTrial, gate_by_cross_fit, gate_by_select, gates_story
 from madbench.models.finetune_module import (
     FinetuneModule,
     KeptModel,
@@ -57,6 +58,7 @@ class Finetune(ModelAdapter):
         self._teacher_seconds = 0.0
         self._spent_before: dict = {}
         self._cut: str | None = None
+        self._gates_said: list[tuple[int, str]] = []
 
     # ----- fitting
 
@@ -65,6 +67,7 @@ class Finetune(ModelAdapter):
         torch.manual_seed(context.seed)
         saved = context.load()
         self._spent_before = {} if saved is None else saved.get("spent", {})
+        self._gates_said = [] if saved is None else [(step, said) for step, said in saved.get("gates_said", [])]
         self.tokenizer = tokenizer_from(saved["tokenizer"]) if saved else self._make_tokenizer(train_split)
         budget = self._budget(len(train_split))
         examples, data, batches = self._training_data(train_split, budget)
@@ -84,13 +87,16 @@ class Finetune(ModelAdapter):
 
         def evaluate(step: int) -> None:
             metrics = context.evaluate(step)
-            if gate_scores is not None:
+            if gate_scores is not None and step < updates:  # after the last update there is nothing left to gate
                 gate_by_select(module, self.task.name, gate_scores, metrics)
+                self._gates_said.append((step, module.objective.gates_told(self.task.legs)))
+                if context.rank == 0:
+                    context.logger.info("update %d: %s", *self._gates_said[-1])
 
         hooks = Hooks(
             evaluate_at=evaluate_at,
             evaluate=evaluate,
-            save=lambda state: context.save({**state, "tokenizer": self.tokenizer.state(), "spent": self._spent()}),
+            save=lambda state: context.save({**state, **self._saved_beside()}),
             progress=lambda done, total: context.progress(done, total, "updates"),
         )
         if options.training.compile:
@@ -258,7 +264,7 @@ class Finetune(ModelAdapter):
         if self._cut is not None:
             notes.append(self._cut)
         if module.objective is not None and options.objective.gate.mode != "none":
-            notes.append(module.objective.gates_told(self.task.legs))
+            notes.append(gates_story(module.objective.gates_told(self.task.legs), self._gates_said))
         return Account(
             parameters={
                 "total": parameters_of(module),
@@ -275,6 +281,10 @@ class Finetune(ModelAdapter):
             notes=tuple(notes),
             loop=ran.booked(),
         )
+
+    def _saved_beside(self) -> dict[str, Any]:
+        """What a training that resumes needs besides the loop's own state."""
+        return {"tokenizer": self.tokenizer.state(), "spent": self._spent(), "gates_said": self._gates_said}
 
     def _spent(self) -> dict[str, float | int | None]:
         """What teachers cost, under the names of `Account`, from the beginning of the training.

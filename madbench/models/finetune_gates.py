@@ -5,7 +5,7 @@ Decided on the select split at every evaluation point where the protocol has one
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -87,6 +87,21 @@ def gate_by_select(module: FinetuneModule, task: str, teacher_scores: np.ndarray
     for leg, name in enumerate(LEG_METRICS[task]):
         for place in range(len(teacher_scores)):
             module.objective.gates[place, leg] = float(teacher_scores[place, leg] >= metrics[name])
+
+
+def gates_story(now: str, decided: Sequence[tuple[int, str]]) -> str:
+    """The gates over a training: `now` where they never changed, else from which update on they were what.
+
+    decided: (update, `Objective.gates_told`) of each evaluation on select before the last; every gate is on until the
+    first. `all on to update 100, gates off 2 of 3, on: text-encoder to 200, then gates off 3 of 3`.
+    """
+    if not decided:
+        return now
+    changes = [one for place, one in enumerate(decided) if place == 0 or one[1] != decided[place - 1][1]]
+    ends = [step for step, _ in changes[1:]]
+    parts = [f"all on to update {changes[0][0]:,}"]
+    parts += [f"{said} to {end:,}" for (_, said), end in zip(changes, ends, strict=False)]
+    return "; ".join([*parts, f"then {changes[-1][1]}"])
 
 
 def own_scores(scores: np.ndarray, split: EncodedSplit, rows: np.ndarray) -> np.ndarray:

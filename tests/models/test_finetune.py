@@ -131,7 +131,14 @@ def test_a_gate_that_select_metrics_close_silences_the_teacher(worlds, tmp_path)
     """The student is told to be perfect on select, so no probe can be as good."""
     made = adapter("mad", "snli_ve", worlds, tmp_path, _evaluate=lambda step: {"accuracy": 1.01})
     made.fit(worlds["snli_ve"][1], worlds["snli_ve"][1])
-    assert "gates off 3 of 3" in made.account().notes
+    assert "all on to update 3; then gates off 3 of 3" in made.account().notes
+
+
+def test_what_the_last_evaluation_says_gates_nothing(worlds, tmp_path):
+    """It was noted as the gates of the training, none of whose updates had them."""
+    made = adapter("mad", "snli_ve", worlds, tmp_path, _evaluate=lambda step: {"accuracy": 1.01 if step == 6 else 0.0})
+    made.fit(worlds["snli_ve"][1], worlds["snli_ve"][1])
+    assert "all on to update 3; then gates off 0 of 3" in made.account().notes
 
 
 def test_a_gate_can_be_cross_fitted_on_soft_targets(worlds, tmp_path):
