@@ -14,7 +14,8 @@ from madbench.errors import MadbenchError
 from madbench.files import sha256_of
 from madbench.harness.selection import chosen_steps, selection_entries
 from madbench.harness.store import CellFolder
-from madbench.protocols.schema import Protocol
+from madbench.harness.tuning_protocol import CONDITION, TRIAL
+from madbench.protocols.schema import FIRST_TUNING_DRAW, Protocol
 
 Record = Mapping[str, Any]
 
@@ -25,7 +26,12 @@ def record_problems(record: Record, name: str) -> Iterator[str]:
     own = f"{data['source']}-d{record['draw']}-s{record['seed']}-{record['run_id'][:8]}"
     if name != own:
         yield f"the folder is not that of run {record['run_id'][:8]}: its name would be {own}"
-    if not record["comparable"]:
+    if is_trial(record):
+        shown = sorted({one["name"] for one in record["conditions"]} - {CONDITION})
+        shown += [f"draw {record['draw']}"] if record["draw"] < FIRST_TUNING_DRAW else []
+        if shown:
+            yield f"{TRIAL} scored {', '.join(shown)}, which tables show"
+    elif not record["comparable"]:
         reasons = ", ".join(record.get("not_comparable_because") or [])
         yield "a limited run is not comparable" + (f" ({reasons})" if reasons else "")
     elif record.get("not_comparable_because"):
@@ -46,6 +52,11 @@ def record_problems(record: Record, name: str) -> Iterator[str]:
         yield "no condition is scored"
     if record["selection_rule"] not in [one["rule"] for one in record["selection"]]:
         yield f"selection has no entry for the rule {record['selection_rule']}"
+
+
+def is_trial(record: Record) -> bool:
+    """A trial of `tune`: a sound record, though of no use to a table."""
+    return record.get("comparable") is False and record.get("not_comparable_because") == [TRIAL]
 
 
 def manifest_problems(record: Record, manifest: Mapping[str, Any]) -> Iterator[str]:

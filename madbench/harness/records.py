@@ -12,7 +12,7 @@ from madbench.harness.cell import Cell
 from madbench.harness.data import CellData, Digest
 from madbench.harness.provenance import environment, peak_memory
 from madbench.harness.selection import selection_entries
-from madbench.harness.tuning_protocol import TuningProtocol
+from madbench.harness.tuning_protocol import TRIAL, TuningProtocol
 from madbench.models.adapter import Account
 from madbench.tasks.contract import AnswerSpace, Task
 
@@ -162,7 +162,7 @@ def metric_versions(cell: Cell, task: Task) -> dict[str, str]:
 
 def _not_comparable(cell: Cell) -> list[str]:
     limited = [] if cell.limit is None else [f"--limit {cell.limit}"]
-    return [*limited, *(["a trial of tuning"] if isinstance(cell.protocol, TuningProtocol) else [])]
+    return [*limited, *([TRIAL] if isinstance(cell.protocol, TuningProtocol) else [])]
 
 
 def _model(cell: Cell, account: Account) -> dict[str, Any]:

@@ -14,6 +14,8 @@ from madbench.tasks.contract import Row
 from madbench.tasks.subsets import carve, carve_last
 
 CONDITION = "tuning"
+# Why the record of a trial is in no table.
+TRIAL = "a trial of tuning"
 # Of the training images, and the most rows: enough to tell trials apart, and few labels.
 SHARE, MOST_ROWS = 0.02, 5_000
 

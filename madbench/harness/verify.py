@@ -18,6 +18,7 @@ from madbench.harness.compliance import (
     history_problems,
     ids_problems,
     incomplete,
+    is_trial,
     manifest_problems,
     record_problems,
     study_notes,
@@ -31,6 +32,7 @@ from madbench.harness.recomputed import data_problems, protocol_problems
 from madbench.harness.record_schema import schema_problems
 from madbench.harness.records import manifest_of
 from madbench.harness.store import CellFolder
+from madbench.harness.tuning_protocol import TRIAL
 from madbench.harness.verifier import Verifier
 from madbench.protocols.schema import Protocol
 
@@ -130,7 +132,7 @@ def _check_files(folder: CellFolder, record: Record, manifest: Mapping[str, Any]
 
 
 def _marks(record: Record) -> list[str]:
-    marks = []
+    marks = [f"{TRIAL}: in no table"] if is_trial(record) else []
     division = record.get("division", "closed")
     if division == "external":
         marks.append("external: training not witnessed")

@@ -6,7 +6,9 @@ import pytest
 import yaml
 
 from madbench.errors import ConfigError, UsageError
+from madbench.files import read_json, write_json
 from madbench.harness import run
+from madbench.harness.digests import sealed
 from madbench.harness.tuning import TuneRequest
 from madbench.harness.tuning_protocol import carving, tuning_protocol, tuning_worlds
 from madbench.harness.tuning_run import tune
@@ -215,6 +217,19 @@ def test_trials_never_stand_in_a_table(tuning):
     (record,) = (result.plan.store.done(cell) for cell in result.plan.searches[0].cells())
     assert record["comparable"] is False and record["not_comparable_because"] == ["a trial of tuning"]
     assert [one["name"] for one in record["conditions"]] == ["tuning"]
+
+
+def test_a_folder_with_trials_passes_verify(tuning, madbench):
+    """Every trial was called a limited run, so that whoever tuned beside the results could not verify them."""
+    result = tuning.tune(trials=2)
+    told = madbench("verify", tuning.folder / "tuning", "--data", f"vqa={tuning.bench.data}")
+    assert told.code == 0, told.out
+    assert told.out.count("a trial of tuning: in no table") == 2
+    (folder, *_) = [result.plan.store.folder(cell).path for cell in result.plan.searches[0].cells()]
+    content = read_json(folder / "record.json")
+    write_json(folder / "record.json", sealed(folder, {**content, "draw": 0}))
+    told = madbench("verify", tuning.folder / "tuning", "--data", f"vqa={tuning.bench.data}")
+    assert told.code == 4 and "a trial of tuning scored draw 0, which tables show" in told.out
 
 
 # --------------------------------------------------------------------------- the model file
