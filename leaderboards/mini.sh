@@ -29,9 +29,9 @@ run --protocol lowshot-1pct --draws all $(models "$TUNED/student-tuned.yaml" "$T
 
 run --protocol lowshot-5pct --draws 0 $rows
 run --protocol lowshot-10pct --draws all $rows
-run --protocol lowshot-10pct --draws all $controls
 
 # mini's student was pretrained, and ends up above its teachers. One that knows nothing starts below them: does distilling help it?
-scratch="--set student.init=scratch --set student.layers=4"
-run --protocol domainshift --seeds all $scratch $(models student naive-kd mad)
-run --protocol lowshot-10pct --draws all $scratch $(models student naive-kd mad)
+# Results of their own, since these are other options of the same rows.
+OUT=$OUT-scratch
+run --protocol domainshift --seeds all --task snli_ve --task vqa --set student.init=scratch --set student.layers=4 \
+    $(models student naive-kd mad)
