@@ -67,7 +67,7 @@ class Finetune(ModelAdapter):
         torch.manual_seed(context.seed)
         saved = context.load()
         self._spent_before = {} if saved is None else saved.get("spent", {})
-        self._gates_said = [] if saved is None else [(step, said) for step, said in saved.get("gates_said", [])]
+        self._gates_said = [] if saved is None else list(saved.get("gates_said", []))
         self.tokenizer = tokenizer_from(saved["tokenizer"]) if saved else self._make_tokenizer(train_split)
         budget = self._budget(len(train_split))
         examples, data, batches = self._training_data(train_split, budget)

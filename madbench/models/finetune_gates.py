@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from itertools import pairwise
 
 import numpy as np
 import torch
@@ -93,15 +94,13 @@ def gates_story(now: str, decided: Sequence[tuple[int, str]]) -> str:
     """The gates over a training: `now` where they never changed, else from which update on they were what.
 
     decided: (update, `Objective.gates_told`) of each evaluation on select before the last; every gate is on until the
-    first. `all on to update 100, gates off 2 of 3, on: text-encoder to 200, then gates off 3 of 3`.
+    first. `all on to update 100; gates off 2 of 3, on: text-encoder to 200; then gates off 3 of 3`.
     """
     if not decided:
         return now
     changes = [one for place, one in enumerate(decided) if place == 0 or one[1] != decided[place - 1][1]]
-    ends = [step for step, _ in changes[1:]]
-    parts = [f"all on to update {changes[0][0]:,}"]
-    parts += [f"{said} to {end:,}" for (_, said), end in zip(changes, ends, strict=False)]
-    return "; ".join([*parts, f"then {changes[-1][1]}"])
+    between = [f"{said} to {end:,}" for (_, said), (end, _) in pairwise(changes)]
+    return "; ".join([f"all on to update {changes[0][0]:,}", *between, f"then {now}"])
 
 
 def own_scores(scores: np.ndarray, split: EncodedSplit, rows: np.ndarray) -> np.ndarray:
